@@ -1,0 +1,1 @@
+"""Corpora, fetched once into a cache and checked by their hashes."""

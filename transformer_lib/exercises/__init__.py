@@ -1,0 +1,1 @@
+"""The exercises and the engine that diagnoses answers."""
