@@ -1,0 +1,26 @@
+"""A live preview of the book: rebuilds the page you edit and reloads it in the browser."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    # sphinx-autobuild drives Sphinx itself, so Jupyter Book first writes its settings out as a conf.py.
+    subprocess.run([sys.executable, "-m", "jupyter_book.cli.main", "config", "sphinx", "."], cwd=ROOT, check=True)
+    ignored = [f"--ignore={ROOT / name}/*" for name in ("_build", ".venv", ".git", "trained")]
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "sphinx_autobuild", ".", "_build/serve", "--open-browser", *ignored, *sys.argv[1:]],
+            cwd=ROOT,
+        )
+    except KeyboardInterrupt:
+        pass
+    finally:
+        (ROOT / "conf.py").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
