@@ -1,4 +1,4 @@
-// The registry every widget in the book uses, and the two helpers most of them want.
+// The registry every widget in the book uses, and the helpers and controls that most of them want.
 //
 // A page with a `{widget} NAME` directive holds
 //     <div class="widget" data-widget="NAME" id="widget-N">what shows without JavaScript</div>
@@ -53,5 +53,75 @@ const BookWidgets = (() => {
     };
   }
 
-  return { register, element, random };
+  /** An index drawn in proportion to the weights; an index of weight 0 is never drawn. */
+  function choose(weights, uniform) {
+    let left = uniform() * weights.reduce((sum, weight) => sum + weight, 0);
+    let last = -1;
+    for (const [index, weight] of weights.entries()) {
+      if (weight <= 0) continue;
+      last = index;
+      left -= weight;
+      if (left < 0) return index;
+    }
+    return last; // rounding left a crumb
+  }
+
+  /** A token as the reader sees it: white space gets a mark of its own. */
+  const visible = (token) => token.replace(/ /g, "␣").replace(/\n/g, "↵").replace(/\t/g, "⇥");
+
+  /** A text area that keeps the first `limit` characters of what is typed or pasted, and says so. */
+  function textArea(label, limit, oninput) {
+    const note = element("span", { class: "widget-note", role: "status" });
+    const area = element("textarea", {
+      rows: 4, spellcheck: "false", autocomplete: "off",
+      oninput: () => {
+        const tooLong = area.value.length > limit;
+        if (tooLong) area.value = area.value.slice(0, limit).replace(/[\uD800-\uDBFF]$/, "");
+        note.textContent = tooLong ? `Too long: only the first ${limit.toLocaleString("en")} characters are kept.` : "";
+        oninput(area.value);
+      },
+    });
+    return { node: element("div", { class: "widget-text" }, element("label", {}, label, area), note), area };
+  }
+
+  /** A labelled slider; show(value) is what the reader sees and hears beside it. */
+  function slider(label, { min, max, step, value, show = String }, oninput) {
+    const shown = element("span", { class: "widget-value", "aria-hidden": "true" });
+    const moved = () => { tell(); oninput(+input.value); };
+    const input = element("input", { type: "range", min, max, step, value, oninput: moved });
+    const tell = () => {
+      shown.textContent = show(+input.value);
+      input.setAttribute("aria-valuetext", shown.textContent);
+    };
+    const set = (next) => { input.value = next; tell(); };
+    tell();
+    return { node: element("div", { class: "widget-slider" }, element("label", {}, label, input), shown), input, set };
+  }
+
+  let choices = 0;
+
+  /** A few radio buttons in one strip: options is {value: words}. */
+  function choice(label, options, value, onchange) {
+    const name = `widget-choice-${choices++}`; // radio buttons of one name exclude each other
+    const node = element("fieldset", { class: "widget-choice" }, element("legend", {}, label));
+    for (const [key, words] of Object.entries(options)) {
+      const radio = element("input", { type: "radio", name, value: key, onchange: () => onchange(key) });
+      node.append(element("label", {}, radio, words));
+    }
+    const set = (key) => { node.querySelector(`[value="${key}"]`).checked = true; };
+    set(value);
+    return { node, set };
+  }
+
+  /** The number a widget's draws start from; the same number, the same draws. */
+  function seedField(value, onchange) {
+    const input = element("input", {
+      type: "number", min: 0, max: 2 ** 32 - 1, step: 1, value, onchange: () => onchange(Number(input.value) >>> 0),
+    });
+    return element("label", { class: "widget-seed" }, "seed ", input);
+  }
+
+  const button = (words, onclick) => element("button", { type: "button", class: "widget-button", onclick }, words);
+
+  return { register, element, random, choose, visible, textArea, slider, choice, seedField, button };
 })();
