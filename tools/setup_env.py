@@ -1,7 +1,7 @@
 """Make the virtual environment that the Makefile's commands run in: `python tools/setup_env.py book` or `test`.
 
 `book` is what building the site needs; `test` adds PyTorch, the checks and the data. Standard library only, and no
-syntax newer than Python 3.6, so that an old Python can still read the line that says it is too old.
+syntax newer than Python 3.7, so that an old Python can still read the line that says it is too old.
 
 A set-up that was interrupted leaves the file `unfinished` in the environment, and the next one starts from nothing: a
 half-written package looks installed, so nothing in such an environment can be trusted.
@@ -39,8 +39,8 @@ CAUSES = [
         r"NewConnectionError|ConnectTimeout|Temporary failure in name resolution|Name or service not known|"
         r"getaddrinfo failed|Network is unreachable|ProxyError|SSLError|ReadTimeout|Connection refused|"
         r"Connection broken|IncompleteRead",
-        "the package index could not be reached. Check the network (and pip's proxy settings), then repeat the command: "
-        "what was already downloaded is kept.",
+        "the package index could not be reached. Check the network (and pip's proxy settings), then repeat the "
+        "command: what it has downloaded is kept.",
     ),
     (r"No matching distribution found for ([^\s(]+)", "the package index has no {} for this Python and platform."),
 ]
@@ -54,16 +54,16 @@ def check_python():
     version = sys.version_info[:2]
     if not OLDEST <= version <= NEWEST:
         raise SetUpError(
-            "Python %d.%d is too %s: the book needs Python %d.%d to %d.%d. Name one, for example `make PY=python3.%d book`."
-            % (version + ("old" if version < OLDEST else "new",) + OLDEST + NEWEST + (NEWEST[1] - 1,))
+            f"Python {version[0]}.{version[1]} is too {'old' if version < OLDEST else 'new'}: the book needs "
+            "Python 3.11 to 3.13. Name one, for example `make PY=python3.12 book`."
         )
 
 
 def run(*command):
     """Run a command, its output to the log; return that output and whether it succeeded."""
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     with open(LOG, "a", encoding="utf-8") as log:
-        log.write("$ %s\n%s\n" % (" ".join(command), done.stdout))
+        log.write("$ {}\n{}\n".format(" ".join(command), done.stdout))
     return done.stdout, done.returncode == 0
 
 
@@ -73,7 +73,7 @@ def explain(output):
         if found:
             return meaning.format(*found.groups())
     lines = [line for line in output.splitlines() if line.strip()]
-    return "%s (all of it: %s)" % (lines[-1].strip() if lines else "no output", os.path.relpath(LOG, ROOT))
+    return "{} (all of it: {})".format(lines[-1].strip() if lines else "no output", os.path.relpath(LOG, ROOT))
 
 
 def pip(*arguments):
@@ -83,13 +83,10 @@ def pip(*arguments):
 
 def make_environment():
     if os.path.exists(ENVIRONMENT):
-        moved = (
-            subprocess.run([PYTHON, "-m", "pip", "--version"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            if (os.path.exists(PYTHON))
-            else None
+        works = (
+            os.path.exists(PYTHON) and subprocess.run([PYTHON, "-m", "pip", "-V"], capture_output=True).returncode == 0
         )
-        whole = moved is not None and moved.returncode == 0 and not os.path.exists(UNFINISHED)
-        if whole:
+        if works and not os.path.exists(UNFINISHED):
             return
         say("the last set-up did not finish: starting again")
         shutil.rmtree(ENVIRONMENT)
@@ -107,7 +104,7 @@ def make_environment():
     try:
         venv.create(ENVIRONMENT, with_pip=True, symlinks=os.name != "nt")
     except (subprocess.CalledProcessError, OSError) as error:
-        raise SetUpError("the virtual environment could not be made: %s. Repeat the command." % error) from None
+        raise SetUpError(f"the virtual environment could not be made: {error}. Repeat the command.") from None
 
 
 def install_torch():
@@ -115,8 +112,8 @@ def install_torch():
     installed, found = run(PYTHON, "-c", "from importlib.metadata import version; print(version('torch'))")
     if found and installed.strip().split("+")[0] == TORCH:
         return
-    say("PyTorch %s for the CPU" % TORCH)
-    cpu = "torch==%s+cpu" % TORCH
+    say(f"PyTorch {TORCH} for the CPU")
+    cpu = f"torch=={TORCH}+cpu"
     attempts = [[cpu], ["--index-url", TORCH_CPU_INDEX, cpu]]
     if platform.system() != "Linux":
         attempts.append(["torch==" + TORCH])  # a CPU build there
@@ -126,20 +123,20 @@ def install_torch():
         if succeeded:
             return
         outputs.append(output)
-    raise SetUpError("PyTorch %s+cpu could not be installed: %s" % (TORCH, explain("\n".join(outputs))))
+    raise SetUpError("PyTorch {}+cpu could not be installed: {}".format(TORCH, explain("\n".join(outputs))))
 
 
 def install(group):
     for lock in LOCKS[group]:
-        say("packages of %s" % lock)
+        say(f"packages of {lock}")
         output, succeeded = pip("--require-hashes", "-r", lock)
         if not succeeded:
-            raise SetUpError("%s could not be installed: %s" % (lock, explain(output)))
+            raise SetUpError(f"{lock} could not be installed: {explain(output)}")
     if group == "test":
         install_torch()
     output, succeeded = pip("--no-build-isolation", "--editable", ".")
     if not succeeded:
-        raise SetUpError("transformer_lib could not be installed: %s" % explain(output))
+        raise SetUpError(f"transformer_lib could not be installed: {explain(output)}")
 
 
 def install_browser():
@@ -154,7 +151,7 @@ def install_browser():
     for command in ([apt, "update", "-qq"], [apt, "install", "-y", "-qq", "chromium", "fonts-noto-cjk"]):
         output, succeeded = run("env", "DEBIAN_FRONTEND=noninteractive", *command)
         if not succeeded:
-            raise SetUpError("Chromium could not be installed: %s" % explain(output))
+            raise SetUpError(f"Chromium could not be installed: {explain(output)}")
 
 
 def fetch_data():
@@ -164,7 +161,7 @@ def fetch_data():
 
 def fingerprint(group):
     """What the environment was made from, so that a repeated set-up does only what changed."""
-    digest = hashlib.sha256(("%s %s %s" % (sys.version, ROOT, TORCH)).encode())
+    digest = hashlib.sha256((f"{sys.version} {ROOT} {TORCH}").encode())
     for name in LOCKS[group] + ["pyproject.toml"]:
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
