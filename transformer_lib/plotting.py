@@ -198,10 +198,11 @@ def ladder(rungs: Sequence[Rung], *, newest: str = "", ax: Axes | None = None) -
     return ax
 
 
-def _ink_on(background: tuple[float, float, float, float]) -> str:
-    """Black or white, whichever is read at a contrast of 4.5 or more on this background (WCAG 2, relative luminance)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
-    return "white" if float(np.dot(linear, [0.2126, 0.7152, 0.0722])) < 0.18 else "black"
+def _ink_on(background: ArrayLike) -> str:
+    """Black or white, whichever is read at a contrast of 4.5 or more on this background (WCAG 2, luminance)."""
+    rgb = np.asarray(background)[:3]
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return "white" if linear @ [0.2126, 0.7152, 0.0722] < 0.18 else "black"
 
 
 def _label_cells(ax: Axes, rows: Sequence[str], columns: Sequence[str], row_title: str, column_title: str) -> None:
