@@ -96,7 +96,7 @@ def table(
     image = ax.imshow(np.nan_to_num(cells), cmap=SHADES, vmin=0, vmax=1.15 * top, aspect="auto")
     for (i, j), value in np.ndenumerate(cells):
         absent = value == 0 or np.isnan(value)
-        colour = COLOURS["grey"] if absent else _ink_on(image.cmap(image.norm(value)))
+        colour = COLOURS["grey"] if absent else _ink_on(np.array(image.cmap(image.norm(value))[:3]))
         ax.text(j, i, "–" if np.isnan(value) else template.format(value), ha="center", va="center", color=colour)
     red = COLOURS["vermillion"]
     for i in dead_rows:
@@ -198,9 +198,8 @@ def ladder(rungs: Sequence[Rung], *, newest: str = "", ax: Axes | None = None) -
     return ax
 
 
-def _ink_on(background: ArrayLike) -> str:
-    """Black or white, whichever is read at a contrast of 4.5 or more on this background (WCAG 2, luminance)."""
-    rgb = np.asarray(background)[:3]
+def _ink_on(rgb: np.ndarray) -> str:
+    """Black or white, whichever is read at a contrast of 4.5 or more on a colour (3,) (WCAG 2, luminance)."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return "white" if linear @ [0.2126, 0.7152, 0.0722] < 0.18 else "black"
 
