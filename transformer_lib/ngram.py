@@ -1,0 +1,233 @@
+"""The n-gram model: the next token depends on the n-1 tokens before it, and on nothing else.
+
+    p(w_1 … w_T) = Π_i p(w_i | w_{i-n+1} … w_{i-1})
+
+The counting is in counts.py, the step from counts to probabilities in smoothing.py.
+Jurafsky & Martin, *Speech and Language Processing*, chapter 3.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+
+from transformer_lib.counts import CountTable, count_ngrams, look_up
+from transformer_lib.smoothing import AddK, Level, Smoothing, Unsmoothed
+
+__all__ = ["AddK", "NGramModel", "Unsmoothed"]
+
+
+class NGramModel:
+    """A table of what followed each context of up to order-1 tokens, and a smoothing that reads it.
+
+    A token with fewer than order-1 tokens before it in its sequence is predicted from those it has, by the lower
+    order. Order 1 knows no context (unigram), order 2 one token (bigram), and so on.
+
+    Args:
+        order: n, at least 1, in tokens: the context and the token it predicts.
+        vocab_size: V; tokens are integers 0 … V-1.
+        smoothing: Unsmoothed(), AddK(k), JelinekMercer(weights) or KneserNey().
+    """
+
+    def __init__(self, order: int, vocab_size: int, smoothing: Smoothing = Unsmoothed()) -> None:  # noqa: B008 (frozen)
+        if order < 1:
+            raise ValueError(
+                f"order={order} must be at least 1: order 1 predicts from no context, order 2 from one token"
+            )
+        if vocab_size < 1:
+            raise ValueError(f"vocab_size={vocab_size} must be at least 1: tokens are integers below it")
+        self.order = order
+        self.vocab_size = vocab_size
+        self.smoothing = smoothing
+        self._tables: list[CountTable] = []
+        self._levels: list[Level] = []
+
+    def fit(self, tokens: ArrayLike) -> "NGramModel":
+        """Count a text, in place of whatever was counted before.
+
+        Args:
+            tokens: (T,) integers, or a list of such sequences; no context reaches from one sequence into the next.
+
+        Returns:
+            The model itself.
+        """
+        flat, depths = self._flatten(tokens)
+        if len(flat) == 0:
+            raise ValueError("tokens is empty: there is nothing to count; pass at least one token")
+        return self._use(count_ngrams(flat, depths, self.order, self.vocab_size))
+
+    def using(self, smoothing: Smoothing, *, order: int | None = None) -> "NGramModel":
+        """The same counts, not counted again, under another smoothing or a lower order.
+
+        Args:
+            smoothing: how to read the counts.
+            order: at most the order that was counted, which is the default.
+
+        Returns:
+            A new model that shares the counts of this one.
+        """
+        order = self.order if order is None else order
+        if order > self.order:
+            raise ValueError(
+                f"order={order} must be at most {self.order}, the order that was counted: fit a longer model"
+            )
+        return NGramModel(order, self.vocab_size, smoothing)._use(self._fitted()[:order])
+
+    def counts(self, context: ArrayLike) -> Int[np.ndarray, " V"]:
+        """How often each token followed the last order-1 tokens of a context; zeros if it was never seen."""
+        table, row = self._contexts(context)[-1]
+        rows = table.after(row)
+        counts = np.zeros(self.vocab_size, dtype=np.int64)
+        counts[table.codes[rows] % self.vocab_size] = table.counts[rows]
+        return counts
+
+    def probabilities(self, context: ArrayLike) -> Float[np.ndarray, " V"]:
+        """The distribution of the next token.
+
+        Args:
+            context: (any length,) tokens, of which the last order-1 count; a shorter one is read by the lower order.
+
+        Returns:
+            (V,) float64, summing to 1.
+
+        Raises:
+            ValueError: if the context was never seen and the smoothing gives it no distribution.
+        """
+        p = np.full(self.vocab_size, 1 / self.vocab_size)
+        for level, (table, row) in zip(self._levels, self._contexts(context), strict=False):
+            rows = table.after(row)
+            direct = np.zeros(self.vocab_size)
+            direct[table.codes[rows] % self.vocab_size] = level.direct[rows]
+            p = self.smoothing.combine(direct, np.broadcast_to(level.rest[row], direct.shape), p)
+        if not p.any():
+            used = self._last(context).tolist()
+            raise ValueError(
+                f"context={used} was never followed by anything, so 0/0 gives it no distribution: use AddK(),"
+                f" JelinekMercer() or KneserNey(), fit more text, or ask for a shorter context"
+            )
+        return p
+
+    def token_nats(self, tokens: ArrayLike) -> Float[np.ndarray, " T"]:
+        """-log p of each token given the tokens before it.
+
+        Args:
+            tokens: (T,) integers, or a list of such sequences, of T tokens in all.
+
+        Returns:
+            (T,) float64, in nats; inf where the model gives probability 0, or has no distribution.
+        """
+        tables = self._fitted()
+        flat, depths = self._flatten(tokens)
+        p = np.full(len(flat), 1 / self.vocab_size)
+        for level, (ends, contexts, rows) in zip(self._levels, look_up(tables, flat, depths), strict=True):
+            p[ends] = self.smoothing.combine(level.direct[rows], level.rest[contexts], p[ends])
+        with np.errstate(divide="ignore"):
+            return 0.0 - np.log(p)  # 0.0 - keeps a certain token at 0 where a sign would print -0
+
+    def nats_per_token(self, tokens: ArrayLike) -> float:
+        """The mean of `token_nats`: the cross-entropy of a text under the model, inf being possible unsmoothed."""
+        nats = self.token_nats(tokens)
+        if len(nats) == 0:
+            raise ValueError("tokens is empty: a mean needs at least one token to score")
+        return float(nats.mean())
+
+    def sample(
+        self, n_tokens: int, *, prompt: ArrayLike = (), generator: np.random.Generator | None = None
+    ) -> list[int]:
+        """Draw tokens one after the other, each from the distribution after those before it.
+
+        Unsmoothed counts can lead to a dead end, a context that nothing ever followed. The text then ends there, as
+        the text that was counted did: the list is shorter than n_tokens.
+
+        Args:
+            n_tokens: how many to draw, at least 0.
+            prompt: tokens to go on from; they are not part of the result.
+            generator: source of randomness, np.random.default_rng(seed) for a repeatable one; fresh by default.
+
+        Returns:
+            The tokens drawn, at most n_tokens of them.
+
+        Raises:
+            ValueError: if the prompt itself is a dead end, so that not one token can be drawn.
+        """
+        if n_tokens < 0:
+            raise ValueError(f"n_tokens={n_tokens} must be at least 0")
+        generator = np.random.default_rng() if generator is None else generator
+        history = self._check(prompt).tolist()
+        start = len(history)
+        while len(history) < start + n_tokens:
+            try:
+                p = self.probabilities(history[-self.order :])
+            except ValueError:
+                if len(history) == start:
+                    raise
+                break
+            history.append(int(generator.choice(self.vocab_size, p=p)))
+        return history[start:]
+
+    @property
+    def n_contexts(self) -> int:
+        """How many different contexts of order-1 tokens were followed by a token."""
+        return len(np.unique(self._fitted()[-1].contexts[:-1]))
+
+    @property
+    def n_ngrams(self) -> int:
+        """How many different n-grams of `order` tokens were seen."""
+        return len(self._fitted()[-1].codes) - 1
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of all stored arrays, those of the lower orders included."""
+        levels = sum(level.direct.nbytes + level.rest.nbytes for level in self._levels)
+        return levels + sum(table.nbytes for table in self._fitted())
+
+    def _use(self, tables: list[CountTable]) -> "NGramModel":
+        self._tables = tables
+        self._levels = [self.smoothing.level(tables, n) for n in range(1, self.order + 1)]
+        return self
+
+    def _fitted(self) -> list[CountTable]:
+        if not self._tables:
+            raise RuntimeError("this NGramModel has counted nothing yet: call .fit(tokens) first")
+        return self._tables
+
+    def _last(self, context: ArrayLike) -> Int[np.ndarray, " last"]:
+        checked = self._check(context)
+        return checked[max(0, len(checked) - self.order + 1) :]
+
+    def _contexts(self, context: ArrayLike) -> list[tuple[CountTable, int]]:
+        """For each order a context is long enough for, the table, and the row of the context's last n-1 tokens."""
+        tables, last = self._fitted(), self._last(context)
+        found = []
+        for n in range(1, len(last) + 2):
+            row = 0
+            for table, token in zip(tables, last[len(last) - n + 1 :], strict=False):
+                row = int(table.find(np.array([row]), np.array([token]))[0])
+            found.append((tables[n - 1], row))
+        return found
+
+    def _check(self, tokens: ArrayLike) -> Int[np.ndarray, " T"]:
+        array = np.asarray(tokens)
+        if array.ndim != 1:
+            raise ValueError(f"tokens has shape {array.shape}: it must be one sequence, or a list of sequences")
+        if len(array) == 0:
+            return np.zeros(0, dtype=np.int64)
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"tokens has dtype {array.dtype}: it must hold integers; a tokenizer makes them from text")
+        if array.min() < 0 or array.max() >= self.vocab_size:
+            where = int(np.flatnonzero((array < 0) | (array >= self.vocab_size))[0])
+            raise ValueError(
+                f"tokens[{where}]={array[where]} must be at least 0 and below vocab_size={self.vocab_size}: use the"
+                f" vocab_size of the tokenizer that made the tokens"
+            )
+        return array.astype(np.int64, copy=False)
+
+    def _flatten(self, tokens: ArrayLike) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " T"]]:
+        """The sequences end to end, and how many tokens come before each token in its own sequence."""
+        nested = isinstance(tokens, list | tuple) and len(tokens) > 0 and np.ndim(tokens[0]) > 0
+        sequences = [
+            self._check(sequence) for sequence in (cast("Sequence[ArrayLike]", tokens) if nested else [tokens])
+        ]
+        return np.concatenate(sequences), np.concatenate([np.arange(len(sequence)) for sequence in sequences])
