@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread: faster on two busy 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 # Shapes and types are checked here only, by this hook: library code carries the annotations and no decorator.
-install_import_hook("transformer_lib", "beartype.beartype")
+install_import_hook("transformer_lib", "signatures.check")
 
 # The same examples each run, and no time limit: a slow machine is not a failure.
 hypothesis.settings.register_profile("book", deadline=None, derandomize=True)
