@@ -94,9 +94,7 @@ def count_ngrams(
             )
         ends = np.flatnonzero(depths >= n - 1)
         contexts = rows[ends - 1]  # at n = 1 the position before the first is the last one: the empty context as well
-        codes, first, inverse, counts = np.unique(
-            contexts * vocab_size + tokens[ends], return_index=True, return_inverse=True, return_counts=True
-        )
+        codes, first, inverse, counts = _unique(contexts * vocab_size + tokens[ends])
         suffixes = rows[ends[first]]
         tables.append(
             CountTable(vocab_size, n_contexts, np.append(codes, _AFTER_ALL_CODES), np.append(counts, 0), suffixes)
@@ -126,3 +124,25 @@ def look_up(
         contexts = rows[ends - 1]
         rows[ends] = table.find(contexts, tokens[ends])
         yield ends, contexts, rows[ends]
+
+
+def _unique(
+    codes: Int[np.ndarray, " E"],
+) -> tuple[Int[np.ndarray, " M"], Int[np.ndarray, " M"], Int[np.ndarray, " E"], Int[np.ndarray, " M"]]:
+    """np.unique with the first index, inverse and count of each code, several times as fast on a long text.
+
+    NumPy sorts numbers far faster than it finds the order that would sort them, so where both fit in 63 bits each code
+    carries its position along in its low bits.
+    """
+    bits = len(codes).bit_length()
+    if int(codes.max(initial=0)) < 1 << (63 - bits):
+        packed = np.sort(codes << bits | np.arange(len(codes)))
+        order, codes = packed & ((1 << bits) - 1), packed >> bits
+    else:
+        order = np.argsort(codes, kind="stable")
+        codes = codes[order]
+    is_new = np.append(True, codes[1:] != codes[:-1])[: len(codes)]
+    starts = np.flatnonzero(is_new)
+    inverse = np.empty_like(order)
+    inverse[order] = np.cumsum(is_new) - 1
+    return codes[starts], order[starts], inverse, np.diff(starts, append=len(codes))

@@ -14,9 +14,9 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from transformer_lib.counts import CountTable, count_ngrams, look_up
-from transformer_lib.smoothing import AddK, Level, Smoothing, Unsmoothed
+from transformer_lib.smoothing import AddK, JelinekMercer, KneserNey, Level, Smoothing, Unsmoothed
 
-__all__ = ["AddK", "NGramModel", "Unsmoothed"]
+__all__ = ["AddK", "JelinekMercer", "KneserNey", "NGramModel", "Unsmoothed"]
 
 
 class NGramModel:
@@ -57,6 +57,21 @@ class NGramModel:
         if len(flat) == 0:
             raise ValueError("tokens is empty: there is nothing to count; pass at least one token")
         return self._use(count_ngrams(flat, depths, self.order, self.vocab_size))
+
+    def fit_weights(self, held_out: ArrayLike) -> "NGramModel":
+        """Replace the weights of Jelinek–Mercer smoothing by those that suit held-out text best.
+
+        Args:
+            held_out: (T,) integers, or a list of such sequences, that were not counted.
+
+        Returns:
+            The model itself.
+        """
+        if not isinstance(self.smoothing, JelinekMercer):
+            raise TypeError(f"smoothing={self.smoothing} has no weights to fit: construct with JelinekMercer()")
+        tables = self._fitted()
+        self.smoothing = JelinekMercer.fitted(tables, *self._flatten(held_out))
+        return self._use(tables)
 
     def using(self, smoothing: Smoothing, *, order: int | None = None) -> "NGramModel":
         """The same counts, not counted again, under another smoothing or a lower order.
