@@ -11,9 +11,11 @@ Sorting puts all that followed one context side by side, and looking an n-gram u
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from jaxtyping import Int
+from numpy.typing import ArrayLike
 
 _AFTER_ALL_CODES = np.iinfo(np.int64).max
 
@@ -57,13 +59,40 @@ class CountTable:
     def find(self, contexts: Int[np.ndarray, " T"], tokens: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
         """The row of each (context row, token), M where it was never seen."""
         codes = contexts * self.vocab_size + tokens
-        rows = np.searchsorted(self.codes, codes)
+        rows = self.codes.searchsorted(codes)
         return np.where(self.codes[rows] == codes, rows, len(self.codes) - 1)
 
     def after(self, context: int) -> slice:
         """The rows of the n-grams that begin with one context row."""
-        start, stop = np.searchsorted(self.codes, [context * self.vocab_size, (context + 1) * self.vocab_size])
+        start, stop = self.codes.searchsorted([context * self.vocab_size, (context + 1) * self.vocab_size])
         return slice(int(start), int(stop))
+
+
+def check_tokens(tokens: ArrayLike, vocab_size: int) -> Int[np.ndarray, " T"]:
+    """One sequence of token ids as an int64 array; anything else is a ValueError or a TypeError."""
+    array = np.asarray(tokens)
+    if array.ndim != 1:
+        raise ValueError(f"tokens has shape {array.shape}: it must be one sequence, or a list of sequences")
+    if len(array) == 0:
+        return np.zeros(0, dtype=np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"tokens has dtype {array.dtype}: it must hold integers; a tokenizer makes them from text")
+    if array.min() < 0 or array.max() >= vocab_size:
+        where = int(np.flatnonzero((array < 0) | (array >= vocab_size))[0])
+        raise ValueError(
+            f"tokens[{where}]={array[where]} must be at least 0 and below vocab_size={vocab_size}: take vocab_size from"
+            f" the tokenizer that made the tokens"
+        )
+    return array.astype(np.int64, copy=False)
+
+
+def lay_end_to_end(tokens: ArrayLike, vocab_size: int) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " T"]]:
+    """One sequence or a list of them as one array, and how many tokens come before each token in its own sequence."""
+    nested = isinstance(tokens, list | tuple) and len(tokens) > 0 and np.ndim(tokens[0]) > 0
+    sequences = [
+        check_tokens(sequence, vocab_size) for sequence in (cast("list[ArrayLike]", tokens) if nested else [tokens])
+    ]
+    return np.concatenate(sequences), np.concatenate([np.arange(len(sequence)) for sequence in sequences])
 
 
 def count_ngrams(

@@ -6,14 +6,11 @@ The counting is in counts.py, the step from counts to probabilities in smoothing
 Jurafsky & Martin, *Speech and Language Processing*, chapter 3.
 """
 
-from collections.abc import Sequence
-from typing import cast
-
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from transformer_lib.counts import CountTable, count_ngrams, look_up
+from transformer_lib.counts import CountTable, check_tokens, count_ngrams, lay_end_to_end, look_up
 from transformer_lib.smoothing import AddK, JelinekMercer, KneserNey, Level, Smoothing, Unsmoothed
 
 __all__ = ["AddK", "JelinekMercer", "KneserNey", "NGramModel", "Unsmoothed"]
@@ -38,6 +35,8 @@ class NGramModel:
             )
         if vocab_size < 1:
             raise ValueError(f"vocab_size={vocab_size} must be at least 1: tokens are integers below it")
+        if not isinstance(smoothing, Smoothing):
+            raise TypeError(f"smoothing={smoothing!r} must be a smoothing object, with its parentheses: KneserNey()")
         self.order = order
         self.vocab_size = vocab_size
         self.smoothing = smoothing
@@ -53,7 +52,7 @@ class NGramModel:
         Returns:
             The model itself.
         """
-        flat, depths = self._flatten(tokens)
+        flat, depths = lay_end_to_end(tokens, self.vocab_size)
         if len(flat) == 0:
             raise ValueError("tokens is empty: there is nothing to count; pass at least one token")
         return self._use(count_ngrams(flat, depths, self.order, self.vocab_size))
@@ -70,7 +69,7 @@ class NGramModel:
         if not isinstance(self.smoothing, JelinekMercer):
             raise TypeError(f"smoothing={self.smoothing} has no weights to fit: construct with JelinekMercer()")
         tables = self._fitted()
-        self.smoothing = JelinekMercer.fitted(tables, *self._flatten(held_out))
+        self.smoothing = JelinekMercer.fitted(tables, *lay_end_to_end(held_out, self.vocab_size))
         return self._use(tables)
 
     def using(self, smoothing: Smoothing, *, order: int | None = None) -> "NGramModel":
@@ -110,17 +109,11 @@ class NGramModel:
         Raises:
             ValueError: if the context was never seen and the smoothing gives it no distribution.
         """
-        p = np.full(self.vocab_size, 1 / self.vocab_size)
-        for level, (table, row) in zip(self._levels, self._contexts(context), strict=False):
-            rows = table.after(row)
-            direct = np.zeros(self.vocab_size)
-            direct[table.codes[rows] % self.vocab_size] = level.direct[rows]
-            p = self.smoothing.combine(direct, np.broadcast_to(level.rest[row], direct.shape), p)
+        p = self._distribution(context)
         if not p.any():
-            used = self._last(context).tolist()
             raise ValueError(
-                f"context={used} was never followed by anything, so 0/0 gives it no distribution: use AddK(),"
-                f" JelinekMercer() or KneserNey(), fit more text, or ask for a shorter context"
+                f"context={self._last(context).tolist()} was never followed by a token, so it has no distribution, 0/0: "
+                f"smooth with AddK(), JelinekMercer() or KneserNey(), or ask for a shorter context"
             )
         return p
 
@@ -134,7 +127,7 @@ class NGramModel:
             (T,) float64, in nats; inf where the model gives probability 0, or has no distribution.
         """
         tables = self._fitted()
-        flat, depths = self._flatten(tokens)
+        flat, depths = lay_end_to_end(tokens, self.vocab_size)
         p = np.full(len(flat), 1 / self.vocab_size)
         for level, (ends, contexts, rows) in zip(self._levels, look_up(tables, flat, depths), strict=True):
             p[ends] = self.smoothing.combine(level.direct[rows], level.rest[contexts], p[ends])
@@ -170,17 +163,15 @@ class NGramModel:
         if n_tokens < 0:
             raise ValueError(f"n_tokens={n_tokens} must be at least 0")
         generator = np.random.default_rng() if generator is None else generator
-        history = self._check(prompt).tolist()
-        start = len(history)
-        while len(history) < start + n_tokens:
-            try:
-                p = self.probabilities(history[-self.order :])
-            except ValueError:
-                if len(history) == start:
-                    raise
+        history = check_tokens(prompt, self.vocab_size).tolist()
+        drawn: list[int] = []
+        while len(drawn) < n_tokens:
+            context = (history + drawn)[-self.order :] if len(drawn) < self.order else drawn[-self.order :]
+            p = self._distribution(context) if drawn else self.probabilities(context)
+            if not p.any():
                 break
-            history.append(int(generator.choice(self.vocab_size, p=p)))
-        return history[start:]
+            drawn.append(int(generator.choice(self.vocab_size, p=p)))
+        return drawn
 
     @property
     def n_contexts(self) -> int:
@@ -199,8 +190,8 @@ class NGramModel:
         return levels + sum(table.nbytes for table in self._fitted())
 
     def _use(self, tables: list[CountTable]) -> "NGramModel":
-        self._tables = tables
         self._levels = [self.smoothing.level(tables, n) for n in range(1, self.order + 1)]
+        self._tables = tables
         return self
 
     def _fitted(self) -> list[CountTable]:
@@ -208,41 +199,23 @@ class NGramModel:
             raise RuntimeError("this NGramModel has counted nothing yet: call .fit(tokens) first")
         return self._tables
 
-    def _last(self, context: ArrayLike) -> Int[np.ndarray, " last"]:
-        checked = self._check(context)
-        return checked[max(0, len(checked) - self.order + 1) :]
+    def _last(self, context: ArrayLike) -> Int[np.ndarray, " L"]:
+        """The tokens of a context that count, the last order-1."""
+        tokens = check_tokens(context, self.vocab_size)
+        return tokens[max(0, len(tokens) - self.order + 1) :]
 
     def _contexts(self, context: ArrayLike) -> list[tuple[CountTable, int]]:
-        """For each order a context is long enough for, the table, and the row of the context's last n-1 tokens."""
+        """For each order n a context is long enough for, the table, and the row in it of the last n-1 tokens."""
         tables, last = self._fitted(), self._last(context)
-        found = []
-        for n in range(1, len(last) + 2):
-            row = 0
-            for table, token in zip(tables, last[len(last) - n + 1 :], strict=False):
-                row = int(table.find(np.array([row]), np.array([token]))[0])
-            found.append((tables[n - 1], row))
-        return found
+        found = look_up(tables[: len(last)], last, np.arange(len(last)))
+        return list(zip(tables, [0, *(int(rows[-1]) for _, _, rows in found)], strict=False))
 
-    def _check(self, tokens: ArrayLike) -> Int[np.ndarray, " T"]:
-        array = np.asarray(tokens)
-        if array.ndim != 1:
-            raise ValueError(f"tokens has shape {array.shape}: it must be one sequence, or a list of sequences")
-        if len(array) == 0:
-            return np.zeros(0, dtype=np.int64)
-        if array.dtype.kind not in "iu":
-            raise TypeError(f"tokens has dtype {array.dtype}: it must hold integers; a tokenizer makes them from text")
-        if array.min() < 0 or array.max() >= self.vocab_size:
-            where = int(np.flatnonzero((array < 0) | (array >= self.vocab_size))[0])
-            raise ValueError(
-                f"tokens[{where}]={array[where]} must be at least 0 and below vocab_size={self.vocab_size}: use the"
-                f" vocab_size of the tokenizer that made the tokens"
-            )
-        return array.astype(np.int64, copy=False)
-
-    def _flatten(self, tokens: ArrayLike) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " T"]]:
-        """The sequences end to end, and how many tokens come before each token in its own sequence."""
-        nested = isinstance(tokens, list | tuple) and len(tokens) > 0 and np.ndim(tokens[0]) > 0
-        sequences = [
-            self._check(sequence) for sequence in (cast("Sequence[ArrayLike]", tokens) if nested else [tokens])
-        ]
-        return np.concatenate(sequences), np.concatenate([np.arange(len(sequence)) for sequence in sequences])
+    def _distribution(self, context: ArrayLike) -> Float[np.ndarray, " V"]:
+        """What `probabilities` returns, or zeros where there is no distribution."""
+        p = np.full(self.vocab_size, 1 / self.vocab_size)
+        for level, (table, row) in zip(self._levels, self._contexts(context), strict=False):
+            rows = table.after(row)
+            direct = np.zeros(self.vocab_size)
+            direct[table.codes[rows] % self.vocab_size] = level.direct[rows]
+            p = self.smoothing.combine(direct, np.full(self.vocab_size, level.rest[row]), p)
+        return p
