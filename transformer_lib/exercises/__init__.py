@@ -1,1 +1,69 @@
-"""The exercises and the engine that diagnoses answers."""
+"""Exercises that diagnose: `check("01.bigram_counts", bigram_counts)` says what was thought, not just "wrong".
+
+One file per chapter, named for its concept, imported when it is first asked for. An exercise is any module-level name
+in it that holds an `Exercise` or a `Question`.
+"""
+
+import difflib
+import importlib
+from typing import Any
+
+from transformer_lib.exercises.engine import Exercise, Question, Verdict, verdict
+
+__all__ = ["CHAPTERS", "Verdict", "check", "diagnose", "exercises_of"]
+
+CHAPTERS = {
+    "01": "counting",
+    "02": "longer_memory",
+    "03": "tokens",
+    "04": "learning_the_table",
+    "05": "choosing_a_token",
+}
+
+
+def check(exercise_id: str, answer: Any = ...) -> None:
+    """Print one verdict on an answer, whatever the answer does; an exercise not attempted yet gets one quiet line.
+
+    Args:
+        exercise_id: the exercise as the chapter names it, "01.bigram_counts".
+        answer: the function, or the value, that answers it; `...` where there is none yet.
+    """
+    try:
+        found = diagnose(exercise_id, answer)
+    except KeyboardInterrupt:
+        found = verdict(str(exercise_id), "interrupted", "stopped.")
+    print(found)
+
+
+def diagnose(exercise_id: str, answer: Any = ...) -> Verdict:
+    """Return the verdict that `check` prints.
+
+    Args:
+        exercise_id: the exercise as the chapter names it, "01.bigram_counts".
+        answer: the function, or the value, that answers it; `...` where there is none yet.
+    """
+    if not isinstance(exercise_id, str):
+        return verdict("check", "unknown", 'the exercise comes first, as a text, and then the answer: check("01.…", …)')
+    chapter = exercise_id.partition(".")[0]
+    if chapter not in CHAPTERS:
+        return verdict(
+            exercise_id, "unknown", f"no chapter of that number has exercises; there are {', '.join(CHAPTERS)}."
+        )
+    try:
+        exercises = exercises_of(chapter)
+    except ImportError as error:
+        return verdict(exercise_id, "unknown", f"the exercises of chapter {chapter} cannot be loaded: {error}.")
+    if exercise_id in exercises:
+        return exercises[exercise_id].diagnose(answer)
+    near = difflib.get_close_matches(exercise_id, exercises, n=3) or list(exercises)
+    return verdict(exercise_id, "unknown", f"no exercise has this name. There is {', '.join(near)}.")
+
+
+def exercises_of(chapter: str) -> dict[str, Exercise | Question]:
+    """Return the exercises of a chapter by id, in the order in which its file defines them.
+
+    Args:
+        chapter: the chapter's number, "01".
+    """
+    module = importlib.import_module(f"{__name__}.{CHAPTERS[chapter]}")
+    return {found.id: found for found in vars(module).values() if isinstance(found, Exercise | Question)}

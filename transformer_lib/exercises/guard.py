@@ -1,0 +1,177 @@
+"""Run code written by somebody else: with a time limit, in silence, and without a trace.
+
+The code runs in a daemon thread while the caller waits, so the caller always comes back. A thread cannot be killed, but
+CPython can raise an exception in it: `PyThreadState_SetAsyncExc` (Python/C API, "Thread State"). No signal and no
+second process is needed, so it works alike in Jupyter and plain Python, on Linux, macOS and Windows, and with functions
+that cannot be pickled. What it cannot stop is C code that does not come back to Python: a long `time.sleep` is left
+behind, and a computation like `9**9**9`, which keeps the interpreter to itself, holds up the caller too.
+"""
+
+import contextlib
+import ctypes
+import enum
+import functools
+import random
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+_raise_in_thread = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)(
+    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
+)
+
+
+class Ending(enum.Enum):
+    """How a guarded run came to its end."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped at the time limit"
+    STUCK = "past the time limit and impossible to stop"
+    INTERRUPTED = "interrupted by the reader"
+
+
+class Stopped(BaseException):
+    """Raised in the guarded thread to end it; code that records exceptions must let it pass."""
+
+
+def run_guarded(calls: Sequence[Callable[[], T]], *, seconds: float, patience: float = 2.0) -> tuple[list[T], Ending]:
+    """Make the calls one after another in a thread of their own, for at most so many seconds in all.
+
+    What the calls print is dropped, and so are warnings. The global random generators of Python, NumPy and PyTorch are
+    seeded for the calls and get their state back afterwards.
+
+    Args:
+        calls: functions of no arguments; they may raise nothing but `Stopped`.
+        seconds: wall-clock limit for all of them together.
+        patience: seconds to go on trying to stop a thread that catches every exception.
+
+    Returns:
+        The results that were there within the limit, in order, and how the run ended.
+    """
+    results: list[T] = []
+    thread = _StoppableThread(calls, results)
+    with _in_silence(thread), _undisturbed_generators():
+        try:
+            thread.start()
+            thread.wait(seconds)
+            in_time, ending = results[:], Ending.STOPPED if thread.is_alive() else Ending.FINISHED
+        except KeyboardInterrupt:
+            in_time, ending = results[:], Ending.INTERRUPTED
+        if not thread.stop(patience) and ending is Ending.STOPPED:
+            ending = Ending.STUCK
+    return in_time, ending
+
+
+class _StoppableThread(threading.Thread):
+    """A thread that fills `results`, and that `stop` can end in the middle of any Python code."""
+
+    def __init__(self, calls: Sequence[Callable[[], Any]], results: list[Any]):
+        super().__init__(daemon=True)
+        self.calls, self.results = calls, results
+        self.at_end = threading.Lock()
+        self.ended = False
+
+        class Stop(Stopped):
+            pass
+
+        self.stop_type = Stop  # a class of our own for each thread, because `stop` gives it a destructor
+
+    def run(self) -> None:
+        kept: list[BaseException] = []  # held, because an armed exception that dies is raised again
+        with contextlib.suppress(Stopped):
+            while not self.ended:
+                try:
+                    while not kept and len(self.results) < len(self.calls):
+                        self.results.append(self.calls[len(self.results)]())
+                    with self.at_end:  # from here on `stop` raises nothing more in this thread
+                        self._disarm()
+                        self.ended = True
+                except Stopped as stopped:
+                    kept.append(stopped)
+
+    def wait(self, seconds: float) -> None:
+        """Return when the thread has ended, or after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while self.is_alive() and time.monotonic() < deadline:
+            self.join(0.05)  # short, because on Windows a longer wait would not see an interrupt
+
+    def stop(self, patience: float) -> bool:
+        """Raise `Stop` in the thread until it ends; say whether it did."""
+        deadline = time.monotonic() + patience
+        while self.is_alive() and time.monotonic() < deadline:
+            with contextlib.suppress(KeyboardInterrupt):
+                with self.at_end:
+                    if not self.ended:
+                        self._arm()
+                        _raise_in_thread(self.ident or 0, self.stop_type)
+                self.join(0.01)
+        return not self.is_alive()
+
+    def _arm(self) -> None:
+        """Let the exception raise itself again when somebody swallows it.
+
+        `while True: try: … except: pass` would survive any number of exceptions that happen to arrive within the `try`.
+        So the one that was caught and dropped asks, as it dies, for the next: which arrives at the following jump or
+        call, and that is outside the `try`. The destructor is C code from end to end, so that the next exception does
+        not arrive in the destructor itself.
+        """
+        again = functools.partial(_raise_in_thread, self.ident or 0, self.stop_type)
+        self.stop_type.__del__ = staticmethod(again)  # type: ignore[attr-defined]
+
+    def _disarm(self) -> None:
+        if "__del__" in vars(self.stop_type):
+            del self.stop_type.__del__  # type: ignore[attr-defined]
+
+
+class _Muted:
+    """A stream that drops what one thread writes and passes on the rest."""
+
+    def __init__(self, stream: Any, thread: threading.Thread):
+        self._stream, self._thread = stream, thread
+
+    def write(self, text: str) -> int:
+        if threading.current_thread() is self._thread:
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _in_silence(thread: threading.Thread) -> Iterator[None]:
+    """Drop what the thread prints, and all warnings; a thread that outlives the block stays mute."""
+    out, err = sys.stdout, sys.stderr
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sys.stdout, sys.stderr = _Muted(out, thread), _Muted(err, thread)
+        try:
+            yield
+        finally:
+            if not thread.is_alive():
+                sys.stdout, sys.stderr = out, err
+
+
+@contextlib.contextmanager
+def _undisturbed_generators() -> Iterator[None]:
+    """Seed the global random generators, and give them their state back afterwards."""
+    torch = sys.modules.get("torch")
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
+    random.seed(0)
+    np.random.seed(0)
+    if torch:
+        torch.manual_seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        if torch:
+            torch.set_rng_state(states[2])

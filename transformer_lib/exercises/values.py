@@ -1,0 +1,189 @@
+"""Plain copies of whatever an answer returns, and equality between them.
+
+A reader's function may return anything: a tensor, a generator, an object whose `__eq__` raises. `plain` copies it once
+into numbers, strings, lists, tuples, dicts, sets and arrays that are ours; what has no such copy becomes an `Opaque`.
+After that nothing a reader wrote runs any more, and comparing and printing are safe.
+"""
+
+import dataclasses
+import inspect
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import numpy as np
+
+DEEPEST = 20
+LONGEST = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Opaque:
+    """A value that has no plain copy: what kind it is, with its article, and advice for those who return it."""
+
+    kind: str
+    advice: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Raised:
+    """An exception in place of a value; two are the same when their types are."""
+
+    kind: str
+    message: str = dataclasses.field(default="", compare=False)
+    line: str = dataclasses.field(default="", compare=False)
+
+
+class TensorCopy(np.ndarray):
+    """An array that was a tensor, and is still called one."""
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Return a copy of the value made of nothing but built-in types and arrays.
+
+    Subclasses become their base type (a Counter a dict, a named tuple a tuple), NumPy scalars and arrays without
+    dimensions Python numbers, a range a list. This may run code of the value's own type.
+
+    Args:
+        value: anything at all.
+        depth: how deep in other containers it lies.
+    """
+    if value is None or value is ... or isinstance(value, bool):
+        return value
+    bases: tuple[Any, ...] = (int, float, complex, str, bytes)
+    for base in bases:
+        if isinstance(value, base):
+            return base(value)
+    if _is_tensor(value):
+        value = value.detach().cpu()
+        if value.dtype == sys.modules["torch"].bfloat16:
+            value = value.float()
+        return plain_array(value.resolve_conj().resolve_neg().numpy(), TensorCopy)
+    if isinstance(value, np.ndarray | np.generic) or hasattr(type(value), "__array__"):
+        return plain_array(np.asarray(value), np.ndarray)
+    if isinstance(value, list | tuple | AbstractSet | Mapping | range) and (depth == DEEPEST or len(value) > LONGEST):
+        return Opaque(f"{a(type(value).__name__)} too large to look into", "")
+    if isinstance(value, Mapping):
+        return {_key(key): plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, AbstractSet):
+        return {_key(item) for item in value}
+    if isinstance(value, tuple):
+        return tuple(plain(item, depth + 1) for item in value)
+    if isinstance(value, list | range):
+        return [plain(item, depth + 1) for item in value]
+    return _opaque(value)
+
+
+def plain_array(array: np.ndarray, kind: type[np.ndarray]) -> Any:
+    """Return a copy of an array as one of that kind, or as a Python number where it has no dimensions."""
+    if array.dtype.kind not in "biufc":  # of objects, of strings, of dates
+        return plain(array.tolist(), 1)
+    return array.item() if array.ndim == 0 else np.array(array, subok=False).view(kind)
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _key(value: Any) -> Any:
+    copy = plain(value)
+    return copy if _hashable(copy) else Opaque(a(type(value).__name__))
+
+
+def _hashable(copy: Any) -> bool:
+    try:
+        hash(copy)
+    except TypeError:
+        return False
+    return True
+
+
+def _opaque(value: Any) -> Opaque:
+    if inspect.isgenerator(value) or isinstance(value, Iterator):
+        kind = "a generator" if inspect.isgenerator(value) else a(type(value).__name__ + " iterator")
+        return Opaque(kind, "Nothing in it is computed until somebody asks: list(…) around it does.")
+    if inspect.iscoroutine(value):
+        value.close()
+        return Opaque(
+            "a coroutine", "A function defined with `async def` has to be awaited; here a plain `def` will do."
+        )
+    return Opaque("a function" if inspect.isroutine(value) else f"{a(type(value).__name__)} object")
+
+
+def a(noun: str) -> str:
+    """Put the indefinite article before a noun."""
+    return f"an {noun}" if noun[:1].lower() in "aeio" else f"a {noun}"
+
+
+def as_array(value: Any) -> np.ndarray | None:
+    """Return an array or a rectangle of nested lists of numbers as an array, and None for anything else."""
+    if isinstance(value, list | tuple):
+        try:
+            value = np.array(value)
+        except (ValueError, OverflowError):  # ragged, or an integer beyond 64 bits among floats
+            return None
+    return value if isinstance(value, np.ndarray) and value.dtype.kind in "biufc" else None
+
+
+def same(expected: Any, given: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    """Say whether two plain values are equal: integers and shapes exactly, other numbers within a tolerance."""
+    return first_difference(expected, given, rtol=rtol, atol=atol) is None
+
+
+def first_difference(expected: Any, given: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> tuple[Any, ...] | None:
+    """Return where two plain values first differ.
+
+    Args:
+        expected: the right value.
+        given: the value to compare with it.
+        rtol: how far numbers may be apart, as a share of the expected one.
+        atol: how far they may be apart besides.
+
+    Returns:
+        None where they are equal. Otherwise the indices and keys that lead to the first difference; () where it is the
+        whole: another type, or another shape.
+    """
+    if isinstance(expected, int | float | complex) and isinstance(given, int | float | complex):
+        return None if _close(expected, given, rtol, atol) else ()
+    arrays = as_array(expected), as_array(given)
+    if arrays[0] is not None and arrays[1] is not None:
+        if arrays[0].shape != arrays[1].shape:
+            return ()
+        if arrays[0].dtype.kind in "biu" and arrays[1].dtype.kind in "biu":
+            wrong = arrays[0] != arrays[1]
+        else:
+            with np.errstate(all="ignore"):
+                wrong = ~np.isclose(arrays[1] + 0.0, arrays[0] + 0.0, rtol=rtol, atol=atol, equal_nan=True)
+        return tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.any() else None
+    if isinstance(expected, set) and isinstance(given, list | tuple) and len(given) == len(expected):
+        given = {item for item in given if _hashable(item)}
+    if isinstance(expected, dict) and isinstance(given, dict):
+        pairs = [(key, expected.get(key, Opaque("")), given.get(key, Opaque(""))) for key in {**expected, **given}]
+    elif isinstance(expected, np.ndarray | list | tuple) and isinstance(given, np.ndarray | list | tuple):
+        pairs = [(i, *pair) for i, pair in enumerate(zip(expected, given, strict=False))]
+    elif type(expected) is type(given) and isinstance(expected, str | bytes):
+        pairs = [(i, *pair) for i, pair in enumerate(zip(expected, given, strict=False)) if pair[0] != pair[1]]
+        return None if expected == given else (pairs[0][0] if pairs else min(len(expected), len(given)),)
+    else:
+        return None if type(expected) is type(given) and expected == given else ()
+    for key, left, right in pairs:
+        inside = first_difference(left, right, rtol=rtol, atol=atol)
+        if inside is not None:
+            return (key, *inside)
+    return None if len(expected) == len(given) else (min(len(expected), len(given)),)
+
+
+def _close(expected: complex, given: complex, rtol: float, atol: float) -> bool:
+    if expected == given or (isinstance(expected, int) and isinstance(given, int)):
+        return expected == given
+    try:
+        numbers = complex(expected), complex(given)
+    except OverflowError:
+        return False
+    if any(math.isnan(part) for number in numbers for part in (number.real, number.imag)):
+        return all(number != number for number in numbers)
+    difference = abs(numbers[1] - numbers[0])
+    return difference <= atol + rtol * abs(numbers[0]) and not math.isinf(difference)
