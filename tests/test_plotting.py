@@ -29,7 +29,7 @@ def test_table_prints_every_number_and_outlines_the_dead_row():
     (outline,) = ax.patches
     assert round(outline.get_y() + outline.get_height() / 2) == 1
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
-    assert to_rgb(ax.get_yticklabels()[1].get_color()) == to_rgb(plotting.COLOURS["vermillion"])
+    assert to_rgb(ax.get_yticklabels()[1].get_color()) == to_rgb(plotting.DEAD)
 
 
 def test_table_text_stands_out_from_its_cell():
@@ -59,6 +59,11 @@ def test_curves_are_named_at_their_ends_without_overlap():
     assert texts(ax) == ["one", "two"]
     heights = sorted(ax.transData.transform((0, note.xy[1]))[1] for note in ax.texts)
     assert heights[1] - heights[0] >= 12 * ax.figure.dpi / 72
+
+
+def test_names_stand_at_the_ends_on_a_logarithmic_axis_too():
+    ax = plotting.curves({"one": ([1, 10], [1, 1e-3])}, x_title="", y_title="", x_scale="log", y_scale="log")
+    assert ax.texts[0].xy == pytest.approx((10, 1e-3))
 
 
 def test_bars_carry_their_numbers():

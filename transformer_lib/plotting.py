@@ -26,7 +26,7 @@ COLOURS = {
     "sky": "#56B4E9",
     "grey": "#6B7280",
 }
-INK, FAINT = "#1F2933", "#D5DAE1"
+INK, FAINT, DEAD = "#1F2933", "#D5DAE1", "#B3261E"
 SHADES = LinearSegmentedColormap.from_list("shades", ["#FFFFFF", "#BFDDF0", "#4C9FCF", "#0072B2", "#003A5D"])
 """From nothing (white) to much (dark blue), lightness falling evenly."""
 
@@ -76,6 +76,7 @@ def table(
     *,
     dead_rows: Iterable[int] = (),
     template: str = "{:g}",
+    top: float | None = None,
     row_title: str = "",
     column_title: str = "",
     ax: Axes | None = None,
@@ -87,25 +88,25 @@ def table(
         rows, columns: Their labels.
         dead_rows: Rows to outline: a context that nothing ever followed.
         template: How a number is printed.
+        top: The value that gets the darkest shade; the largest one by default, 1 for probabilities.
         row_title, column_title: What the rows and the columns are.
         ax: Where to draw; new axes by default.
     """
     cells = np.asarray(values, dtype=float)
     ax = ax or new_axes(0.95 * len(columns) + 1.6, 0.55 * len(rows) + 0.9)
-    top = np.nanmax(cells, initial=0) or 1
+    top = top or np.nanmax(cells, initial=0) or 1
     image = ax.imshow(np.nan_to_num(cells), cmap=SHADES, vmin=0, vmax=1.15 * top, aspect="auto")
     for (i, j), value in np.ndenumerate(cells):
         absent = value == 0 or np.isnan(value)
         colour = COLOURS["grey"] if absent else _ink_on(np.array(image.cmap(image.norm(value))[:3]))
         ax.text(j, i, "–" if np.isnan(value) else template.format(value), ha="center", va="center", color=colour)
-    red = COLOURS["vermillion"]
     for i in dead_rows:
         ax.add_patch(
-            plt.Rectangle((-0.47, i - 0.46), len(columns) - 0.06, 0.92, fill=False, edgecolor=red, linewidth=2.2)
+            plt.Rectangle((-0.47, i - 0.46), len(columns) - 0.06, 0.92, fill=False, edgecolor=DEAD, linewidth=2.2)
         )
     _label_cells(ax, rows, columns, row_title, column_title)
     for i in dead_rows:
-        ax.get_yticklabels()[i].set(color=red, fontweight="bold")
+        ax.get_yticklabels()[i].set(color=DEAD, fontweight="bold")
     return ax
 
 
@@ -136,6 +137,8 @@ def curves(
     x_title: str,
     y_title: str,
     whole_x: bool = False,
+    x_scale: str = "linear",
+    y_scale: str = "linear",
     markers: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
@@ -145,10 +148,12 @@ def curves(
         lines: Name -> (x, y).
         x_title, y_title: What the axes are, with units.
         whole_x: Whether x counts something, so that its ticks are whole numbers.
+        x_scale, y_scale: matplotlib's name of the scale, "linear" or "log".
         markers: Whether to mark each point.
         ax: Where to draw; new axes by default.
     """
     ax = ax or new_axes()
+    ax.set(xscale=x_scale, yscale=y_scale, xlabel=x_title, ylabel=y_title)
     ends = []
     for name, (x, y) in lines.items():
         (line,) = ax.plot(x, y, marker="o" if markers else None)
@@ -156,7 +161,6 @@ def curves(
     _label_ends(ax, ends)
     if whole_x:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set(xlabel=x_title, ylabel=y_title)
     return ax
 
 
@@ -210,7 +214,8 @@ def _label_cells(ax: Axes, rows: Sequence[str], columns: Sequence[str], row_titl
     ax.set_yticks(range(len(rows)), rows)
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
-    ax.set(xlabel=column_title, ylabel=row_title)
+    ax.set_xlabel(column_title, labelpad=8)
+    ax.set_ylabel(row_title)
     ax.tick_params(length=0)
     ax.grid(visible=False)
     for spine in ax.spines.values():
