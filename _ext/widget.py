@@ -15,6 +15,7 @@ because ES modules do not load from file://, and only pages that hold a widget l
 import html
 import json
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -31,7 +32,7 @@ class widget(nodes.General, nodes.Element):
 class Widget(SphinxDirective):
     required_arguments = 1
     has_content = True
-    option_spec = {"data": directives.path}
+    option_spec: ClassVar = {"data": directives.path}
 
     def run(self) -> list[nodes.Node]:
         self.assert_has_content()
