@@ -17,7 +17,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import platformdirs
 
@@ -151,7 +151,7 @@ class Archive:
             f"When that is mended, run: {FETCH_COMMAND}"
         )
 
-    def _store(self, name: str, file: BinaryIO) -> dict:
+    def _store(self, name: str, file: IO[bytes]) -> dict:
         """Put a file in its place in one step, and return its size and SHA-256."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

