@@ -9,14 +9,14 @@ where row is the context's own place in the sorted table of (n-1)-grams. A code 
 Sorting puts all that followed one context side by side, and looking an n-gram up is one binary search per order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
-from numpy.typing import ArrayLike
 
+Tokens = Collection[Any]  # integers in a list, tuple, array or tensor; where it says so, a list of those
 _AFTER_ALL_CODES = np.iinfo(np.int64).max
 
 
@@ -68,7 +68,7 @@ class CountTable:
         return slice(int(start), int(stop))
 
 
-def check_tokens(tokens: ArrayLike, vocab_size: int) -> Int[np.ndarray, " T"]:
+def check_tokens(tokens: Tokens, vocab_size: int) -> Int[np.ndarray, " T"]:
     """One sequence of token ids as an int64 array; anything else is a ValueError or a TypeError."""
     array = np.asarray(tokens)
     if array.ndim != 1:
@@ -86,12 +86,10 @@ def check_tokens(tokens: ArrayLike, vocab_size: int) -> Int[np.ndarray, " T"]:
     return array.astype(np.int64, copy=False)
 
 
-def lay_end_to_end(tokens: ArrayLike, vocab_size: int) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " T"]]:
+def lay_end_to_end(tokens: Tokens, vocab_size: int) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " T"]]:
     """One sequence or a list of them as one array, and how many tokens come before each token in its own sequence."""
     nested = isinstance(tokens, list | tuple) and len(tokens) > 0 and np.ndim(tokens[0]) > 0
-    sequences = [
-        check_tokens(sequence, vocab_size) for sequence in (cast("list[ArrayLike]", tokens) if nested else [tokens])
-    ]
+    sequences = [check_tokens(sequence, vocab_size) for sequence in (tokens if nested else [tokens])]
     return np.concatenate(sequences), np.concatenate([np.arange(len(sequence)) for sequence in sequences])
 
 

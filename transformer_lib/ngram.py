@@ -8,9 +8,8 @@ Jurafsky & Martin, *Speech and Language Processing*, chapter 3.
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
 
-from transformer_lib.counts import CountTable, check_tokens, count_ngrams, lay_end_to_end, look_up
+from transformer_lib.counts import CountTable, Tokens, check_tokens, count_ngrams, lay_end_to_end, look_up
 from transformer_lib.smoothing import AddK, JelinekMercer, KneserNey, Level, Smoothing, Unsmoothed
 
 __all__ = ["AddK", "JelinekMercer", "KneserNey", "NGramModel", "Unsmoothed"]
@@ -43,7 +42,7 @@ class NGramModel:
         self._tables: list[CountTable] = []
         self._levels: list[Level] = []
 
-    def fit(self, tokens: ArrayLike) -> "NGramModel":
+    def fit(self, tokens: Tokens) -> "NGramModel":
         """Count a text, in place of whatever was counted before.
 
         Args:
@@ -57,7 +56,7 @@ class NGramModel:
             raise ValueError("tokens is empty: there is nothing to count; pass at least one token")
         return self._use(count_ngrams(flat, depths, self.order, self.vocab_size))
 
-    def fit_weights(self, held_out: ArrayLike) -> "NGramModel":
+    def fit_weights(self, held_out: Tokens) -> "NGramModel":
         """Replace the weights of Jelinek–Mercer smoothing by those that suit held-out text best.
 
         Args:
@@ -89,7 +88,7 @@ class NGramModel:
             )
         return NGramModel(order, self.vocab_size, smoothing)._use(self._fitted()[:order])
 
-    def counts(self, context: ArrayLike) -> Int[np.ndarray, " V"]:
+    def counts(self, context: Tokens) -> Int[np.ndarray, " V"]:
         """How often each token followed the last order-1 tokens of a context; zeros if it was never seen."""
         table, row = self._contexts(context)[-1]
         rows = table.after(row)
@@ -97,7 +96,7 @@ class NGramModel:
         counts[table.codes[rows] % self.vocab_size] = table.counts[rows]
         return counts
 
-    def probabilities(self, context: ArrayLike) -> Float[np.ndarray, " V"]:
+    def probabilities(self, context: Tokens) -> Float[np.ndarray, " V"]:
         """The distribution of the next token.
 
         Args:
@@ -112,12 +111,12 @@ class NGramModel:
         p = self._distribution(context)
         if not p.any():
             raise ValueError(
-                f"context={self._last(context).tolist()} was never followed by a token, so it has no distribution, 0/0: "
-                f"smooth with AddK(), JelinekMercer() or KneserNey(), or ask for a shorter context"
+                f"context={self._last(context).tolist()} was never followed by a token: 0/0 is no distribution; "
+                f"use AddK(), JelinekMercer() or KneserNey(), or ask for a shorter context"
             )
         return p
 
-    def token_nats(self, tokens: ArrayLike) -> Float[np.ndarray, " T"]:
+    def token_nats(self, tokens: Tokens) -> Float[np.ndarray, " T"]:
         """-log p of each token given the tokens before it.
 
         Args:
@@ -134,16 +133,14 @@ class NGramModel:
         with np.errstate(divide="ignore"):
             return 0.0 - np.log(p)  # 0.0 - keeps a certain token at 0 where a sign would print -0
 
-    def nats_per_token(self, tokens: ArrayLike) -> float:
+    def nats_per_token(self, tokens: Tokens) -> float:
         """The mean of `token_nats`: the cross-entropy of a text under the model, inf being possible unsmoothed."""
         nats = self.token_nats(tokens)
         if len(nats) == 0:
             raise ValueError("tokens is empty: a mean needs at least one token to score")
         return float(nats.mean())
 
-    def sample(
-        self, n_tokens: int, *, prompt: ArrayLike = (), generator: np.random.Generator | None = None
-    ) -> list[int]:
+    def sample(self, n_tokens: int, *, prompt: Tokens = (), generator: np.random.Generator | None = None) -> list[int]:
         """Draw tokens one after the other, each from the distribution after those before it.
 
         Unsmoothed counts can lead to a dead end, a context that nothing ever followed. The text then ends there, as
@@ -199,18 +196,18 @@ class NGramModel:
             raise RuntimeError("this NGramModel has counted nothing yet: call .fit(tokens) first")
         return self._tables
 
-    def _last(self, context: ArrayLike) -> Int[np.ndarray, " L"]:
+    def _last(self, context: Tokens) -> Int[np.ndarray, " L"]:
         """The tokens of a context that count, the last order-1."""
         tokens = check_tokens(context, self.vocab_size)
         return tokens[max(0, len(tokens) - self.order + 1) :]
 
-    def _contexts(self, context: ArrayLike) -> list[tuple[CountTable, int]]:
+    def _contexts(self, context: Tokens) -> list[tuple[CountTable, int]]:
         """For each order n a context is long enough for, the table, and the row in it of the last n-1 tokens."""
         tables, last = self._fitted(), self._last(context)
         found = look_up(tables[: len(last)], last, np.arange(len(last)))
         return list(zip(tables, [0, *(int(rows[-1]) for _, _, rows in found)], strict=False))
 
-    def _distribution(self, context: ArrayLike) -> Float[np.ndarray, " V"]:
+    def _distribution(self, context: Tokens) -> Float[np.ndarray, " V"]:
         """What `probabilities` returns, or zeros where there is no distribution."""
         p = np.full(self.vocab_size, 1 / self.vocab_size)
         for level, (table, row) in zip(self._levels, self._contexts(context), strict=False):

@@ -21,7 +21,7 @@ from transformer_lib.counts import CountTable, look_up
 Rows = Float[np.ndarray, " rows"]
 
 _MOST_EM_STEPS = 200
-_EM_TOLERANCE = 1e-3
+_EM_TOLERANCE = 1e-4
 _LARGEST_WEIGHT = 1 - 1e-6  # all held-out tokens seen must not mean that an unseen one is impossible
 
 
