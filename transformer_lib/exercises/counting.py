@@ -1,8 +1,10 @@
 """Exercises of chapter 01: counting which token follows which."""
 
+import math
+
 import numpy as np
 
-from transformer_lib.exercises.engine import exercise
+from transformer_lib.exercises.engine import Question, exercise
 
 
 def token_sequences(generator):
@@ -22,15 +24,15 @@ def bigram_counts(tokens, vocab_size):
 
 @bigram_counts.mistake
 def rows_and_columns_swapped(tokens, vocab_size):
-    """Row i of the table should say what follows token i. Row i of yours says what came before it: which of the two
-    indices comes first, the token you have or the one that is next?"""
+    """Row i of the table should say what follows token i. Row i of yours says what came before it: which of the
+    two indices comes first, the token you have or the one that is next?"""
     return bigram_counts(tokens, vocab_size).T
 
 
 @bigram_counts.mistake
 def each_pair_counted_once(tokens, vocab_size):
-    """Your table says which pairs occur; it should say how often. With whole arrays of indices, `table[i, j] += 1` adds
-    one to a cell only once, however often the cell is named. What adds one each time?"""
+    """Your table says which pairs occur; it should say how often. With whole arrays of indices, `table[i, j] +=
+    1` adds one to a cell only once, however often the cell is named. What adds one each time?"""
     table = np.zeros((vocab_size, vocab_size), dtype=int)
     table[tokens[:-1], tokens[1:]] += 1
     return table
@@ -38,8 +40,8 @@ def each_pair_counted_once(tokens, vocab_size):
 
 @bigram_counts.mistake
 def every_other_pair_skipped(tokens, vocab_size):
-    """You cut the sequence into pairs that do not overlap. A token in the middle is the second of one pair and the
-    first of the next, so there are as many pairs as tokens, less one."""
+    """You cut the sequence into pairs that do not overlap. A token in the middle is the second of one pair and
+    the first of the next, so there are as many pairs as tokens, less one."""
     firsts, seconds = tokens[:-1:2], tokens[1::2]
     table = np.zeros((vocab_size, vocab_size), dtype=int)
     np.add.at(table, (firsts, seconds), 1)
@@ -48,8 +50,218 @@ def every_other_pair_skipped(tokens, vocab_size):
 
 @bigram_counts.mistake
 def the_end_runs_into_the_beginning(tokens, vocab_size):
-    """You count one pair too many, of the last token and the first. Nothing follows the last token; an index that wraps
-    round to the start, by -1 or np.roll, finds it a successor."""
+    """You count one pair too many, of the last token and the first. Nothing follows the last token; an index
+    that wraps round to the start, by -1 or np.roll, finds it a successor."""
     table = bigram_counts(tokens, vocab_size)
     table[tokens[-1], tokens[0]] += 1
     return table
+
+
+def tables_of_counts(generator):
+    """Tables from 1 by 1 on; later ones with dead rows, and with columns that sum to something else than the
+    rows."""
+    yield (np.array([[3]]),)
+    yield (np.array([[1, 1], [3, 1]]),)
+    yield (np.array([[1, 3], [0, 0]]),)
+    yield (np.array([[0, 2, 2], [5, 0, 0], [0, 0, 0]]),)
+    yield (generator.integers(0, 4, size=(5, 5)) * np.array([[1], [0], [1], [1], [0]]),)
+
+
+@exercise("01.transition_matrix", inputs=tables_of_counts)
+def transition_matrix(counts):
+    """Divide each row by its sum; a row of zeros becomes the uniform distribution."""
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.where(totals > 0, counts / np.maximum(totals, 1), 1 / len(counts))
+
+
+@transition_matrix.mistake
+def columns_divided_instead_of_rows(counts):
+    """Your columns sum to 1. That answers another question: given the token that came, which one stood before
+    it? Which sum belongs to a context?"""
+    totals = counts.sum(axis=0, keepdims=True)
+    return np.where(totals > 0, counts / np.maximum(totals, 1), 1 / len(counts))
+
+
+@transition_matrix.mistake
+def rows_divided_along_the_wrong_axis(counts):
+    """The sums are right, and they are divided along the wrong axis: a (V,) array of row sums lines up with the
+    columns. What shape makes each row meet its own sum?"""
+    totals = counts.sum(axis=1)
+    divided = counts / np.maximum(totals, 1)
+    return np.where(totals[:, None] > 0, divided, 1 / len(counts))
+
+
+@transition_matrix.mistake
+def the_whole_table_divided_by_its_sum(counts):
+    """Your whole table sums to 1: those are the probabilities of *pairs*. The question is what comes next when
+    the first of the two is known."""
+    return np.where(counts.sum(axis=1, keepdims=True) > 0, counts / max(counts.sum(), 1), 1 / len(counts))
+
+
+@transition_matrix.mistake
+def dead_rows_not_a_number(counts):
+    """Rows with counts are right. A dead row is 0 divided by 0, which NumPy calls nan, and nan spreads to
+    whatever it touches. What was a dead row to become?"""
+    with np.errstate(invalid="ignore"):
+        return counts / counts.sum(axis=1, keepdims=True)
+
+
+@transition_matrix.mistake
+def dead_rows_left_at_zero(counts):
+    """Rows with counts are right. A row of zeros is no distribution, though: nothing could be drawn from it.
+    What was a dead row to become?"""
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+@transition_matrix.mistake
+def one_added_to_every_count(counts):
+    """This is add-one smoothing: the dead rows come out as asked, but every other row has changed with them.
+    Only the dead ones were to change."""
+    return (counts + 1) / (counts + 1).sum(axis=1, keepdims=True)
+
+
+def probabilities_given(generator):
+    """What a model gave to the tokens that came, from one token to so many that their product would underflow."""
+    yield (np.array([0.25]),)
+    yield (np.array([0.5, 0.125]),)
+    yield (np.array([1.0, 0.1, 0.4]),)
+    yield (generator.uniform(0.01, 1.0, size=20),)
+    yield (generator.uniform(0.01, 0.3, size=2000),)
+
+
+@exercise("01.perplexity", inputs=probabilities_given)
+def perplexity(probabilities):
+    """The exponential of the mean of -ln p."""
+    return np.exp(-np.mean(np.log(probabilities)))
+
+
+@perplexity.mistake
+def the_cross_entropy_itself(probabilities):
+    """That is the cross-entropy, in nats. Perplexity is the same finding, said as a number of choices: which n
+    has ln n equal to what you have?"""
+    return -np.mean(np.log(probabilities))
+
+
+@perplexity.mistake
+def the_cross_entropy_in_bits(probabilities):
+    """That is the cross-entropy, in bits. Perplexity is the same finding, said as a number of choices."""
+    return -np.mean(np.log2(probabilities))
+
+
+@perplexity.mistake
+def a_power_of_two_of_nats(probabilities):
+    """Two different logarithms have met: the mean is in nats, and it is undone as if it were in bits. Which
+    base undoes the natural logarithm?"""
+    return 2 ** -np.mean(np.log(probabilities))
+
+
+@perplexity.mistake
+def summed_instead_of_averaged(probabilities):
+    """A text twice as long is not twice as hard. Yours grows with the number of tokens, until it overflows:
+    what divides the sum of the logarithms?"""
+    with np.errstate(over="ignore"):
+        return np.exp(-np.sum(np.log(probabilities)))
+
+
+@perplexity.mistake
+def one_over_the_mean_probability(probabilities):
+    """You average the probabilities and then turn the average over. One token at 0.001 hardly moves that
+    average, though it ruins the product. Averages of what belong to a product?"""
+    return 1 / np.mean(probabilities)
+
+
+@perplexity.mistake
+def the_mean_of_one_over_p(probabilities):
+    """You average 1/p: a number of choices for each token, and then their mean. One surprise outweighs
+    everything else there. Perplexity averages on the scale of logarithms."""
+    return np.mean(1 / np.asarray(probabilities))
+
+
+@perplexity.mistake
+def the_sign_forgotten(probabilities):
+    """Yours is at most 1, and a number of choices is at least 1. The logarithm of a probability is negative:
+    where did the minus sign go?"""
+    return np.exp(np.mean(np.log(probabilities)))
+
+
+def chains(generator):
+    """Chains with one stationary distribution each: small ones, rhythmic ones, one that has no symmetry at all."""
+    yield (np.array([[0.0, 1.0], [1.0, 0.0]]),)
+    yield (np.array([[0.9, 0.1], [0.5, 0.5]]),)
+    yield (np.array([[0.0, 2 / 3, 1 / 3], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),)
+    rows = generator.uniform(size=(6, 6)) + np.eye(6)
+    yield (rows / rows.sum(axis=1, keepdims=True),)
+
+
+@exercise("01.stationary", inputs=chains, atol=1e-6)
+def stationary(P):
+    """Solve the equations: pi P = pi together with sum(pi) = 1."""
+    V = len(P)
+    equations = np.vstack([P.T - np.eye(V), np.ones(V)])
+    return np.linalg.lstsq(equations, np.append(np.zeros(V), 1.0), rcond=None)[0]
+
+
+@stationary.mistake
+def the_eigenvector_of_P_itself(P):
+    """You solve P x = x, and there every number is the same, because each row of P sums to 1. The distribution
+    multiplies P from the left. Which matrix has that as its eigenvector?"""
+    values, vectors = np.linalg.eig(P)
+    x = np.real(vectors[:, np.argmin(abs(values - 1))])
+    return x / x.sum()
+
+
+@stationary.mistake
+def a_row_of_a_high_power(P):
+    """For a chain without rhythm this is the answer. One with a rhythm never settles: its powers go round for
+    ever, and you have stopped somewhere on the way. What does settle, when the powers do not?"""
+    return np.linalg.matrix_power(P, 1000)[0]
+
+
+@stationary.mistake
+def not_made_to_sum_to_one(P):
+    """The direction is right, and the length is not. An eigenvector may have any length and either sign; a
+    distribution sums to 1."""
+    values, vectors = np.linalg.eig(P.T)
+    return np.real(vectors[:, np.argmin(abs(values - 1))])
+
+
+@stationary.mistake
+def the_mean_of_the_rows(P):
+    """You average the rows of P: that is where one step leads from a token drawn evenly. In the long run the
+    tokens you step from are not evenly drawn."""
+    return P.mean(axis=0)
+
+
+unseen_sentence = Question(
+    "01.unseen_sentence",
+    1 / 3,
+    hint="The model looks at one token, the last. Which row of the table does it read, and what does that row hold?",
+    mistakes={
+        0: "You looked for the whole sentence, and nobody said it. The bigram model does not look that far back: of "
+        "the words before, it sees the last.",
+        2 / 3: "That is the probability of the other fruit. Count once more what follows the last word.",
+        1 / 5: "That would be an even guess over five words, as in a dead row. The row in question is alive.",
+        1 / 4: "That is this row after add-one smoothing. The model in question was counted and not smoothed.",
+        1 / 2: "Two words can follow here, but they were not seen equally often. A row is divided by its sum, and its "
+        "cells keep their ratio.",
+        1 / 9: "That is the probability of the whole sentence, with its beginning and its end. Asked is the last word "
+        "alone, when the first two are there.",
+        1: "That is the count in the cell. How often was its row used in all?",
+    },
+)
+
+bits_of_surprise = Question(
+    "01.bits_of_surprise",
+    17 / 8,
+    hint="What does a character at probability 1/4 cost, in bits? One at 1/32? How many of each are there in eight?",
+    mistakes={
+        2.0: "Seven of eight characters do cost that. The eighth costs more, and an average counts it too.",
+        5.0: "That is the cost of the rare character alone. It is one in eight.",
+        7 / 2: "You gave the two costs equal weight. How often does each of them occur?",
+        17.0: "That is what eight characters cost together. The score is per character.",
+        17 / 8 * math.log(2): "That is in nats. How many nats make one bit?",
+        -math.log2(7 / 8 / 4 + 1 / 8 / 32): "You averaged the probabilities first and took the logarithm after. The "
+        "score averages the costs.",
+        2 ** (17 / 8): "That is the perplexity. How many bits is one choice among so many?",
+    },
+)

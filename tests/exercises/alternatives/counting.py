@@ -1,6 +1,8 @@
 """Right answers to the exercises of chapter 01, written in other ways."""
 
+import math
 from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 
@@ -27,6 +29,51 @@ def bigram_counts_by_counter(tokens, vocab_size):
     return np.array([[seen[i, j] for j in range(vocab_size)] for i in range(vocab_size)])
 
 
+def transition_matrix_by_a_loop(counts):
+    rows = counts.tolist()
+    return [[n / sum(row) if sum(row) else 1 / len(rows) for n in row] for row in rows]
+
+
+def transition_matrix_by_masking(counts):
+    filled = counts.astype(float)
+    filled[filled.sum(axis=1) == 0] = 1
+    return (filled.T / filled.sum(axis=1)).T
+
+
+def perplexity_by_the_standard_library(probabilities):
+    return 2 ** (-sum(math.log2(p) for p in probabilities) / len(probabilities))
+
+
+def perplexity_by_roots(probabilities):
+    return np.prod(np.asarray(probabilities) ** (-1 / len(probabilities)))
+
+
+def stationary_by_an_eigenvector(P):
+    values, vectors = np.linalg.eig(P.T)
+    x = np.real(vectors[:, np.argmin(abs(values - 1))])
+    return x / x.sum()
+
+
+def stationary_by_a_lazy_walk(P):
+    lazy = (P + np.eye(len(P))) / 2
+    return np.linalg.matrix_power(lazy, 4096)[0]
+
+
+def stationary_by_exact_elimination(P):
+    """Solve for the states one after the other in fractions."""
+    V = len(P)
+    rows = [[Fraction(float(P[j, i])) - (i == j) for j in range(V)] + [Fraction(0)] for i in range(V - 1)]
+    rows.append([Fraction(1)] * (V + 1))
+    for i in range(V):
+        pivot = next(k for k in range(i, V) if rows[k][i] != 0)
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        rows[i] = [value / rows[i][i] for value in rows[i]]
+        for k in range(V):
+            if k != i:
+                rows[k] = [a - rows[k][i] * b for a, b in zip(rows[k], rows[i], strict=True)]
+    return [float(row[-1]) for row in rows]
+
+
 ALTERNATIVES = {
     "01.bigram_counts": [
         bigram_counts_by_a_loop,
@@ -34,4 +81,7 @@ ALTERNATIVES = {
         bigram_counts_by_bincount,
         bigram_counts_by_counter,
     ],
+    "01.transition_matrix": [transition_matrix_by_a_loop, transition_matrix_by_masking],
+    "01.perplexity": [perplexity_by_the_standard_library, perplexity_by_roots],
+    "01.stationary": [stationary_by_an_eigenvector, stationary_by_a_lazy_walk, stationary_by_exact_elimination],
 }
