@@ -1,0 +1,100 @@
+"""What the widgets show before the reader types: texts and distributions that the library reads and computes.
+
+    python tools/widget_data.py            writes chapters/widgets/*.json anew
+
+A chapter gives the widget its file: `:data: widgets/bigram.json`. Another model's distributions are had by calling
+`distributions` with its tokens and its logits.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from transformer_lib.data import shakespeare, toy
+from transformer_lib.ngram import KneserNey, NGramModel
+from transformer_lib.tokenizers.characters import CharacterTokenizer
+
+FOLDER = Path(__file__).resolve().parents[1] / "chapters" / "widgets"
+CONTEXTS = (  # all from Macbeth, which no model of the ladder was trained on
+    "full of sound and f",
+    "Out, out, brief ",
+    "Life's but a walking shad",
+    "Is this a dagg",
+    "Is this a dagger which I see before m",
+    "To-morrow, and to-morrow, and to-morrow,\n",
+)
+
+
+def bigram() -> dict:
+    return {
+        "corpora": [
+            {
+                "name": "three sentences",
+                "text": "\n".join(toy.SENTENCES),
+                "unit": "words",
+                "vocabulary": list(toy.WORDS),
+            },
+            {"name": "Hamlet, act 3", "text": soliloquy(4_000), "unit": "characters"},
+        ]
+    }
+
+
+def merges() -> dict:
+    words = {"low": 5, "lower": 2, "newest": 6, "widest": 3}
+    return {
+        "texts": [
+            {
+                "name": "low, lower, newest, widest",
+                "text": " ".join(word for word, times in words.items() for _ in range(times)),
+                "word": "lowest",
+            },
+            {"name": "Hamlet, act 3", "text": soliloquy(1_500), "word": "heartless"},
+            {
+                "name": "Chinese and emoji",
+                "text": "我是一名工程师。你是一名学生。他是一名医生。\n🍊🍊🍇 I love 🍊, you love 🍇.",
+                "word": "工程 🍊",
+            },
+        ]
+    }
+
+
+def sampling() -> dict:
+    """The distributions of the ladder's best n-gram kind: order 6, Kneser–Ney."""
+    train = shakespeare.load().train
+    tokenizer = CharacterTokenizer.train(train)
+    model = NGramModel(6, tokenizer.vocab_size, KneserNey()).fit(tokenizer.encode_array(train))
+    return distributions(
+        "6-gram, Kneser–Ney",
+        list(tokenizer.symbols),
+        lambda context: np.log(model.probabilities(tokenizer.encode(context))),
+    )
+
+
+def distributions(
+    model: str, tokens: list[str], logits: Callable[[str], Sequence[float]], contexts: Sequence[str] = CONTEXTS
+) -> dict:
+    """The data of the sampling widget: logits(context) of each context, to four decimals."""
+    rows = {context: [round(float(z), 4) for z in logits(context)] for context in contexts}
+    return {"model": model, "contexts": [{"text": text, "tokens": tokens, "logits": z} for text, z in rows.items()]}
+
+
+def soliloquy(length: int) -> str:
+    """Hamlet from "To be, or not to be", whole blocks, at most `length` characters."""
+    hamlet = shakespeare.plays()["Hamlet"]
+    start = hamlet.rindex("HAMLET:", 0, hamlet.index("To be, or not to be"))
+    return hamlet[start : hamlet.rindex("\n\n", start, start + length)] + "\n"
+
+
+WIDGETS = {"bigram": bigram, "merges": merges, "sampling": sampling}
+
+
+def write() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in WIDGETS.items():
+        (FOLDER / f"{name}.json").write_text(json.dumps(make(), ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
