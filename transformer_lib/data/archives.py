@@ -14,6 +14,7 @@ import io
 import json
 import os
 import tempfile
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +113,9 @@ class Archive:
     def _listed(self) -> dict[str, dict] | None:
         """Return size and SHA-256 of each member by name; None if the archive was not fetched to the end."""
         try:
-            return dict(json.loads((self.folder / _LIST).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            listed = json.loads((self.folder / _LIST).read_text(encoding="utf-8"))
+            return {name: {"size": entry["size"], "sha256": entry["sha256"]} for name, entry in listed.items()}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # missing, cut short, or scrambled
             return None
 
     def _damage(self, member: str, entry: dict, *, thorough: bool = False) -> str:
@@ -156,9 +158,9 @@ class Archive:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         digest, size = hashlib.sha256(), 0
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=_PARTIAL)
+        partial = path.with_name(f"{_PARTIAL}{uuid.uuid4().hex}")
         try:
-            with os.fdopen(handle, "wb") as out:
+            with partial.open("xb") as out:
                 while chunk := file.read(1 << 20):
                     digest.update(chunk)
                     size += out.write(chunk)
@@ -168,7 +170,7 @@ class Archive:
                 if not path.is_file() or file_sha256(path) != digest.hexdigest():
                     raise
         finally:
-            Path(partial).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
         return {"size": size, "sha256": digest.hexdigest()}
 
     def _clear_away(self) -> None:

