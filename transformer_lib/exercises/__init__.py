@@ -8,7 +8,9 @@ import difflib
 import importlib
 from typing import Any
 
-from transformer_lib.exercises.engine import Exercise, Question, Verdict, verdict
+from transformer_lib.exercises.engine import Exercise
+from transformer_lib.exercises.questions import Question
+from transformer_lib.exercises.verdicts import Verdict, verdict
 
 __all__ = ["CHAPTERS", "Verdict", "check", "diagnose", "exercises_of"]
 
@@ -32,6 +34,11 @@ def check(exercise_id: str, answer: Any = ...) -> None:
         found = diagnose(exercise_id, answer)
     except KeyboardInterrupt:
         found = verdict(str(exercise_id), "interrupted", "stopped.")
+    except Exception as error:
+        fault = (
+            f"cannot be checked, which is a fault of the book and not of the answer: {type(error).__name__}: {error}"
+        )
+        found = verdict(str(exercise_id), "unknown", fault)
     print(found)
 
 
@@ -66,4 +73,5 @@ def exercises_of(chapter: str) -> dict[str, Exercise | Question]:
         chapter: the chapter's number, "01".
     """
     module = importlib.import_module(f"{__name__}.{CHAPTERS[chapter]}")
-    return {found.id: found for found in vars(module).values() if isinstance(found, Exercise | Question)}
+    found = [value for value in vars(module).values() if isinstance(value, Exercise | Question)]
+    return {one.id: one for one in found if one.id.startswith(f"{chapter}.")}

@@ -15,6 +15,7 @@ from typing import Any
 
 from transformer_lib.exercises.guard import Stopped
 from transformer_lib.exercises.values import Opaque, Raised, a, plain, same
+from transformer_lib.exercises.verdicts import WIDTH
 
 _NOT_THEIRS = (sysconfig.get_paths()["stdlib"], str(Path(__file__).parents[1]), "<frozen", "<__array_function__")
 
@@ -76,7 +77,7 @@ def _raised(exception: BaseException) -> Raised:
     message = "a message that cannot be read"
     with contextlib.suppress(Exception):
         message = re.sub(r" at 0x[0-9a-fA-F]+", "", str(exception))
-    return Raised(type(exception).__name__, textwrap.shorten(message, 200, placeholder=" …"), _line(exception))
+    return Raised(type(exception).__name__, textwrap.shorten(message, 160, placeholder=" …"), _line(exception))
 
 
 def _line(exception: BaseException) -> str:
@@ -87,4 +88,4 @@ def _line(exception: BaseException) -> str:
         if not file.startswith(_NOT_THEIRS) and "site-packages" not in file:
             text = linecache.getline(file, number).strip()
             theirs = f"line {number} of {frame.f_code.co_name}" + (f": {text}" if text else "")
-    return textwrap.shorten(theirs, 100, placeholder=" …")
+    return textwrap.shorten(theirs, WIDTH - 8, placeholder=" …")

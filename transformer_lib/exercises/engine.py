@@ -12,75 +12,64 @@ reference never is.
     def rows_and_columns_swapped(tokens, vocab_size):
         \"\"\"Row i should say what follows token i. Yours says what comes before it.\"\"\"
         return bigram_counts(tokens, vocab_size).T
-
-    dead_rows = Question("01.dead_rows", 2, hint="…", mistakes={5: "…", 0: "…", is_negative: "…"})
 """
 
 import dataclasses
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from transformer_lib.exercises.attempts import Attempt, attempt, misfit, plain_or_opaque
 from transformer_lib.exercises.guard import Ending, run_guarded
-from transformer_lib.exercises.showing import describe, show_call, show_pair
-from transformer_lib.exercises.values import Opaque, Raised, first_difference, plain, same
-from transformer_lib.exercises.verdicts import Verdict, verdict
+from transformer_lib.exercises.questions import Question
+from transformer_lib.exercises.showing import describe, show, show_call, show_pair
+from transformer_lib.exercises.values import Opaque, Raised, first_difference, holds, plain, same
+from transformer_lib.exercises.verdicts import Status, Verdict, verdict
+
+__all__ = ["Exercise", "Mistake", "Question", "exercise"]  # what a chapter's exercises are written with
 
 Inputs: TypeAlias = Callable[[np.random.Generator], Iterable[tuple[Any, ...]]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-    """A wrong answer people give: the function, value or test for values that it is, and the hint it earns."""
+    """A wrong answer people give, as a function, and the hint it earns."""
 
     name: str
-    wrong: Any
+    wrong: Callable[..., Any]
     hint: str
-
-
-def exercise(
-    exercise_id: str,
-    *,
-    inputs: Inputs,
-    hint: str = "",
-    seconds: float = 5.0,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-    compare: Callable[[Any, Any], bool] | None = None,
-) -> Callable[[Callable[..., Any]], "Exercise"]:
-    """Make the decorated function the reference of an exercise.
-
-    Args:
-        exercise_id: chapter and name, "01.bigram_counts".
-        inputs: yields tuples of arguments, given a seeded NumPy generator; they are tried from the smallest on.
-        hint: a remark for those whose answer differs in a way that was not foreseen.
-        seconds: how long an answer may take for all inputs together.
-        rtol: relative tolerance of numbers that are not both integers.
-        atol: absolute tolerance of the same.
-        compare: says of an expected and a given result, both plain values, whether they agree; default: equal by value.
-    """
-    if compare is None:
-        compare = functools.partial(same, rtol=rtol, atol=atol)
-    return lambda reference: Exercise(exercise_id, reference, inputs, hint, seconds, compare, rtol, atol)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Exercise:
-    """A function to be written by the reader. Made by `exercise`; calling it calls the reference."""
+    """A function for the reader to write; `exercise` makes one of a reference.
+
+    Attributes:
+        id: chapter and name, "01.bigram_counts".
+        reference: a right answer; calling the exercise calls it.
+        inputs: yields tuples of arguments, given a seeded NumPy generator; they are tried from the smallest on.
+        hint: a remark for those whose answer is wrong in a way that was not foreseen.
+        seconds: how long an answer may take for all inputs together.
+        rtol: relative tolerance of numbers, unless both are integers.
+        atol: absolute tolerance of the same.
+        compare: says of an expected and a given result, both as `plain` has them, whether they agree. Default: equal by
+            value, integers and shapes exactly, nested lists as arrays.
+        mistakes: what people answer instead; added by `mistake`.
+    """
 
     id: str
     reference: Callable[..., Any]
     inputs: Inputs
-    hint: str
-    seconds: float
-    compare: Callable[[Any, Any], bool]
-    rtol: float
-    atol: float
+    hint: str = ""
+    seconds: float = 5.0
+    rtol: float = 1e-5
+    atol: float = 1e-8
+    compare: Callable[[Any, Any], bool] | None = None
     mistakes: list[Mistake] = dataclasses.field(default_factory=list)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -117,132 +106,108 @@ class Exercise:
 
     def diagnose(self, answer: Any) -> Verdict:
         """Find out whether an answer is right, and if it is not, what was thought."""
-        say = functools.partial(verdict, self.id)
         if answer is ... or answer is None:
-            return say("unattempted", "not attempted yet.")
-        call = f'check("{self.id}", {self.name})'
+            return self._say("unattempted", "not attempted yet.")
         if not callable(answer):
-            given, ending = run_guarded([functools.partial(plain_or_opaque, answer)], seconds=self.seconds)
-            what = describe(given[0]) if given else "something else"
-            return say(
-                "unusable",
-                f"this exercise takes a function, and was given {what}: perhaps the result of calling {self.name}. "
-                f"Pass the function itself, without brackets after its name: {call}",
-            )
+            return self._not_a_function(answer)
         calls: list[Callable[[], Any]] = [functools.partial(misfit, answer, self.parameters)]
         calls += [functools.partial(attempt, answer, case) for case in self.cases]
         found, ending = run_guarded(calls, seconds=self.seconds)
-        complaint, attempts = (found[0] if found else ""), found[1:]
+        complaint, attempts = found[0] if found else "", found[1:]
         if ending is Ending.INTERRUPTED:
-            return say("interrupted", "stopped.")
+            return self._say("interrupted", "stopped.")
         if complaint:
-            return say("unusable", complaint)
-        return self._judge(attempts, ending)
+            return self._say("unusable", complaint)
 
-    def _judge(self, attempts: list[Attempt], ending: Ending) -> Verdict:
-        say, results = functools.partial(verdict, self.id), [one.result for one in attempts]
-        complete = len(attempts) == len(self.cases)
-        if complete and all(_is_stub(result) for result in results):
+        results = [one.result for one in attempts]
+        complete = len(results) == len(self.cases)
+        if complete and all(map(_is_stub, results)):
             returns = " (the function returns None)" if None in results else ""
-            return say("unattempted", f"not attempted yet{returns}.")
+            return self._say("unattempted", f"not attempted yet{returns}.")
         expected = self._results(self.reference)
         wrong = [i for i, result in enumerate(results) if not self._agree(expected[i], result)]
-        if complete and not wrong:
-            edited = [self.parameters[i] for i in sorted({i for one in attempts for i in one.edited})]
-            note = f"It changes {' and '.join(edited)} in place, though: the caller's own object." if edited else ""
-            return say("correct", "correct.", note)
-        if complete:
+        if wrong and complete:
             for mistake in self.mistakes:
                 if all(map(self._agree, self._results(mistake.wrong), results)):
-                    return say("mistake", f"{mistake.name}.", mistake.hint, mistake=mistake.name)
+                    return self._say("mistake", f"{mistake.name}.", mistake.hint, mistake=mistake.name)
         if wrong:
-            return self._differs(wrong[0], expected[wrong[0]], results[wrong[0]])
-        place = f"input {len(attempts) + 1} of {len(self.cases)}"
-        before = f", the {len(attempts)} before having come out right" if attempts else ""
+            rights = len(results) - len(wrong)
+            head = f"right on {rights} of {len(self.cases)} inputs." if rights else "not yet."
+            return self._unforeseen(head, wrong[0], expected[wrong[0]], results[wrong[0]])
+        return self._correct(attempts) if complete else self._too_slow(len(results), ending)
+
+    def _correct(self, attempts: list[Attempt]) -> Verdict:
+        edited = [self.parameters[i] for i in sorted({i for one in attempts for i in one.edited})]
+        note = f"It changes {' and '.join(edited)} in place, though: the caller's own object."
+        return self._say("correct", "correct.", note if edited else "")
+
+    def _unforeseen(self, head: str, i: int, expected: Any, given: Any) -> Verdict:
+        if isinstance(given, Raised) and not isinstance(expected, Raised):
+            head += f" The smallest input on which it raises {given.kind}:"
+            error = f"{show(given)}\nin {given.line}" if given.line else show(given)
+            return self._say("raised", head, self._call(i), _indented(error), self.hint)
+        at: tuple[Any, ...] | None = None
+        if isinstance(expected, Raised):
+            expected = Raised(expected.kind)
+        else:
+            at = first_difference(expected, given, rtol=self.rtol, atol=self.atol)
+        ours, theirs = map(_indented, show_pair(expected, given, at or ()))
+        where = f", different at [{', '.join(map(show, at))}]" if at else ""
+        pair = f"expected, {describe(expected)}:\n{ours}\nyours, {describe(given)}{where}:\n{theirs}"
+        advice = given.advice if isinstance(given, Opaque) else ""
+        head += " The smallest input on which it differs:"
+        return self._say("different", head, self._call(i), _indented(pair), advice, self.hint)
+
+    def _too_slow(self, rights: int, ending: Ending) -> Verdict:
+        head = (
+            f"too slow. After {self.seconds:g} seconds it was still at work on input {rights + 1} of {len(self.cases)}"
+        )
+        head += f", the {rights} before having come out right:" if rights else ":"
         stuck = "It could not be stopped and goes on in the background: restart the kernel."
-        return say(
-            "too slow",
-            f"too slow. After {self.seconds:g} seconds it was still at work on {place}{before}:",
-            self._call(len(attempts)),
-            "Either a loop never ends, or there is a way with less work.",
-            stuck if ending is Ending.STUCK else "",
+        advice = "Either a loop never ends, or there is a way with less work."
+        return self._say("too slow", head, self._call(rights), advice, stuck if ending is Ending.STUCK else "")
+
+    def _not_a_function(self, answer: Any) -> Verdict:
+        given, _ = run_guarded([functools.partial(plain_or_opaque, answer)], seconds=self.seconds)
+        what = describe(given[0]) if given else "something else"
+        return self._say(
+            "unusable",
+            f"this exercise takes a function, and was given {what}: perhaps the result of calling "
+            f'{self.name}. Pass the function itself, without brackets after its name: check("{self.id}", {self.name})',
         )
 
-    def _differs(self, i: int, expected: Any, given: Any) -> Verdict:
-        if isinstance(given, Raised) and not isinstance(expected, Raised):
-            where = f"\nin {given.line}" if given.line else ""
-            error = textwrap.indent(f"{given.kind}: {given.message}{where}", "    ")
-            return verdict(self.id, "raised", f"it raises {given.kind} on this input:", self._call(i), error, self.hint)
-        at = None if isinstance(expected, Raised) else first_difference(expected, given, rtol=self.rtol, atol=self.atol)
-        shown = show_pair(expected, given, at or ())
-        what = "should raise" if isinstance(expected, Raised) else "expected,"
-        pair = f"{what} {describe(expected)}:\n{textwrap.indent(shown[0], '    ')}\n"
-        pair += f"yours, {describe(given)}:\n{textwrap.indent(shown[1], '    ')}"
-        advice = given.advice if isinstance(given, Opaque) else ""
-        head = "not yet. The smallest input on which it differs:"
-        return verdict(self.id, "different", head, self._call(i), textwrap.indent(pair, "    "), advice, self.hint)
+    def _say(self, status: Status, head: str, *paragraphs: str, mistake: str | None = None) -> Verdict:
+        return verdict(self.id, status, head, *paragraphs, mistake=mistake)
 
     def _call(self, i: int) -> str:
-        arguments = dict(zip(self.parameters, plain(self.cases[i]), strict=True))
-        return textwrap.indent(show_call(self.name, arguments), "    ")
+        return _indented(show_call(self.name, dict(zip(self.parameters, plain(self.cases[i]), strict=True))))
 
     def _results(self, function: Callable[..., Any]) -> list[Any]:
-        return [attempt(function, case).result for case in self.cases]
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return [attempt(function, case).result for case in self.cases]
 
     def _agree(self, expected: Any, given: Any) -> bool:
         if isinstance(expected, Raised | Opaque) or isinstance(given, Raised | Opaque):
             return type(expected) is type(given) and expected == given
-        return self.compare(expected, given)
+        if self.compare is not None:
+            return holds(self.compare, expected, given)
+        return same(expected, given, rtol=self.rtol, atol=self.atol)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Question:
-    """A value to be found by the reader.
+def exercise(exercise_id: str, *, inputs: Inputs, **options: Any) -> Callable[[Callable[..., Any]], Exercise]:
+    """Make the decorated function the reference of an exercise.
 
-    Attributes:
-        id: chapter and name, "01.dead_rows".
-        answer: the right value; an integer must be hit exactly, a float to within `rtol`, a text but for its case.
-        hint: for those whose wrong answer was not foreseen; it must not give the answer away.
-        mistakes: wrong values, or functions that say of a value whether it is this mistake, with the hint each earns.
-        rtol: relative tolerance where the answer, or a mistake, is not an integer.
+    Args:
+        exercise_id: chapter and name, "01.bigram_counts".
+        inputs: yields tuples of arguments, given a seeded NumPy generator.
+        options: other attributes of `Exercise`.
     """
+    return lambda reference: Exercise(exercise_id, reference, inputs, **options)
 
-    id: str
-    answer: Any
-    hint: str
-    mistakes: Mapping[Any, str]
-    rtol: float = 5e-3
 
-    def diagnose(self, answer: Any) -> Verdict:
-        """Find out whether a value is right, and if it is not, what was thought."""
-        say = functools.partial(verdict, self.id)
-        if answer is ... or answer is None:
-            return say("unattempted", "not attempted yet.")
-        given, ending = run_guarded([functools.partial(plain_or_opaque, answer)], seconds=5.0)
-        if ending is Ending.INTERRUPTED:
-            return say("interrupted", "stopped.")
-        value = given[0] if given else Opaque("something that takes too long to read")
-        if self._agree(self.answer, value):
-            return say("correct", "correct.")
-        for wrong, hint in self.mistakes.items():
-            if self._is(wrong, value):
-                return say("mistake", "not yet.", hint, mistake=getattr(wrong, "__name__", repr(wrong)))
-        if _sort(value) != _sort(plain(self.answer)):
-            return say("unusable", f"the answer is {_sort(plain(self.answer))}, and this is {describe(value)}.")
-        return say("different", "not yet.", self.hint)
-
-    def _is(self, wrong: Any, value: Any) -> bool:
-        if not callable(wrong):
-            return self._agree(wrong, value)
-        try:
-            return bool(wrong(value))
-        except (TypeError, ValueError, AttributeError, LookupError):  # a test for numbers, given a text
-            return False
-
-    def _agree(self, expected: Any, value: Any) -> bool:
-        if isinstance(expected, str) and isinstance(value, str):
-            return expected.strip().casefold() == value.strip().casefold()
-        return same(plain(expected), value, rtol=0.0 if isinstance(expected, int) else self.rtol, atol=0.0)
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "    ")
 
 
 def _is_stub(result: Any) -> bool:
@@ -261,17 +226,3 @@ def _size(value: Any) -> int:
             return sum(map(_size, value.values()))
         case _:
             return 1
-
-
-def _sort(value: Any) -> str:
-    match value:
-        case bool():
-            return "True or False"
-        case int() | float() | complex():
-            return "a number"
-        case str():
-            return "a text"
-        case list() | tuple() | set() | np.ndarray():
-            return "a list"
-        case _:
-            return describe(value)

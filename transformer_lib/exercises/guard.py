@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -41,22 +41,25 @@ class Stopped(BaseException):
     """Raised in the guarded thread to end it; code that records exceptions must let it pass."""
 
 
-def run_guarded(calls: Sequence[Callable[[], T]], *, seconds: float, patience: float = 2.0) -> tuple[list[T], Ending]:
+def run_guarded(calls: Iterable[Callable[[], T]], *, seconds: float, patience: float = 2.0) -> tuple[list[T], Ending]:
     """Make the calls one after another in a thread of their own, for at most so many seconds in all.
 
     What the calls print is dropped, and so are warnings. The global random generators of Python, NumPy and PyTorch are
     seeded for the calls and get their state back afterwards.
 
     Args:
-        calls: functions of no arguments; they may raise nothing but `Stopped`.
+        calls: functions of no arguments, which must let `Stopped` pass.
         seconds: wall-clock limit for all of them together.
         patience: seconds to go on trying to stop a thread that catches every exception.
 
     Returns:
         The results that were there within the limit, in order, and how the run ended.
+
+    Raises:
+        Exception: what a call raised; the calls after it are not made.
     """
     results: list[T] = []
-    thread = _StoppableThread(calls, results)
+    thread = _StoppableThread(list(calls), results)
     with _in_silence(thread), _undisturbed_generators():
         try:
             thread.start()
@@ -66,17 +69,20 @@ def run_guarded(calls: Sequence[Callable[[], T]], *, seconds: float, patience: f
             in_time, ending = results[:], Ending.INTERRUPTED
         if not thread.stop(patience) and ending is Ending.STOPPED:
             ending = Ending.STUCK
+    if thread.fault is not None:
+        raise thread.fault
     return in_time, ending
 
 
 class _StoppableThread(threading.Thread):
     """A thread that fills `results`, and that `stop` can end in the middle of any Python code."""
 
-    def __init__(self, calls: Sequence[Callable[[], Any]], results: list[Any]):
+    def __init__(self, calls: list[Callable[[], Any]], results: list[Any]):
         super().__init__(daemon=True)
         self.calls, self.results = calls, results
         self.at_end = threading.Lock()
         self.ended = False
+        self.fault: Exception | None = None
 
         class Stop(Stopped):
             pass
@@ -95,6 +101,9 @@ class _StoppableThread(threading.Thread):
                         self.ended = True
                 except Stopped as stopped:
                     kept.append(stopped)
+                except Exception as fault:
+                    self.fault = fault
+                    return
 
     def wait(self, seconds: float) -> None:
         """Return when the thread has ended, or after so many seconds."""
@@ -141,6 +150,10 @@ class _Muted:
             return len(text)
         return self._stream.write(text)
 
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
@@ -163,15 +176,15 @@ def _in_silence(thread: threading.Thread) -> Iterator[None]:
 def _undisturbed_generators() -> Iterator[None]:
     """Seed the global random generators, and give them their state back afterwards."""
     torch = sys.modules.get("torch")
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
+    states = random.getstate(), np.random.get_state(), torch.default_generator.get_state() if torch else None
     random.seed(0)
     np.random.seed(0)
     if torch:
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
     try:
         yield
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
         if torch:
-            torch.set_rng_state(states[2])
+            torch.default_generator.set_state(states[2])

@@ -10,14 +10,15 @@ import numpy as np
 from transformer_lib.exercises.values import Opaque, Raised, TensorCopy, a, as_array
 from transformer_lib.exercises.verdicts import WIDTH
 
-ROWS, ITEMS, CHARACTERS = 8, 12, 60
+LINE = WIDTH - 12  # what is left of a line between its indentation and the brackets of a table
+ROWS, ITEMS = 8, 12
 
 
 def describe(value: Any) -> str:
     """Name the kind of a plain value, and its shape or length: "an array of shape (2, 3)"."""
     match value:
         case Raised():
-            return f"{a(value.kind)}"
+            return "an exception"
         case Opaque():
             return value.kind
         case np.ndarray():
@@ -32,50 +33,48 @@ def describe(value: Any) -> str:
             return a(type(value).__name__)
 
 
-def show(value: Any, at: Sequence[Any] = (), digits: int = 4) -> str:
-    """Return a plain value as text, long ones elided around a place in them.
+def show(value: Any, at: Sequence[Any] = (), digits: int = 4, width: int = LINE) -> str:
+    """Return a plain value, or a `Raised`, as text.
 
     Args:
-        value: what `plain` returned, or a `Raised`.
-        at: the indices and keys that lead to the place to keep in view.
+        value: what `plain` returned.
+        at: the indices and keys that lead to the place to keep in view where the value is too long.
         digits: significant digits of a float.
+        width: characters a line may have.
     """
-    array = as_array(value)
-    if isinstance(value, Raised):
-        return f"{value.kind}: {value.message}" if value.message else value.kind
-    if isinstance(value, Opaque):
-        return f"({value.kind})"
-    if array is not None and array.ndim > 1:
-        return _table(array, at, digits)
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    index, deeper = (at[0], at[1:]) if at else (None, ())
+    place, deeper = (at[0], at[1:]) if at else (None, ())
 
-    def item(key: Any, inside: Any) -> str:
-        return _one_line(show(inside, deeper if key == index else (), digits))
+    def inside(key: Any, item: Any) -> str:
+        return " ".join(show(item, deeper if key == place else (), digits, width - 2).split())
 
     match value:
+        case Raised():
+            return textwrap.fill(": ".join(filter(None, (value.kind, value.message))), width)
+        case Opaque():
+            return f"({value.kind})"
         case bool() | None:
             return str(value)
         case int() | float() | complex():
             return number(value, digits)
         case str() | bytes():
-            start = max(0, min(index or 0, len(value) - CHARACTERS // 2) - CHARACTERS // 2)
-            cut = value[start : start + CHARACTERS]
-            return f"{'… ' if start else ''}{cut!r}{' …' if start + CHARACTERS < len(value) else ''}"
+            return _text(value, place or 0, width)
+        case np.ndarray() | list() | tuple() if (array := as_array(value)) is not None and array.ndim > 1:
+            return _table(array, at, digits, width)
+        case np.ndarray() | list():
+            items = value.tolist() if isinstance(value, np.ndarray) else value
+            return _row(len(items), place or 0, lambda i: inside(i, items[i]), "[]", width)
+        case tuple():
+            brackets = ("(", ",)") if len(value) == 1 else ("(", ")")
+            return _row(len(value), place or 0, lambda i: inside(i, value[i]), brackets, width)
+        case set():
+            parts = sorted(show(item, (), digits, width - 2) for item in value)
+            return _row(len(parts), 0, lambda i: parts[i], "{}", width) if parts else "set()"
         case dict():
             keys = list(value)
-            texts = _elided(keys, keys.index(index) if index in value else 0, ITEMS, lambda i: keys[i])
-            return "{" + ", ".join(f"{show(k)}: {item(k, value[k])}" if k is not ... else "…" for k in texts) + "}"
-        case set():
-            parts = sorted(show(inside, (), digits) for inside in value)
-            return "{" + ", ".join(_elided(parts, 0, ITEMS, lambda i: parts[i], "…")) + "}" if parts else "set()"
-        case list() | tuple():
-            parts = _elided(value, index or 0, ITEMS, lambda i: item(i, value[i]), "…")
-            comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
-            return ("({}{})" if isinstance(value, tuple) else "[{}{}]").format(", ".join(parts), comma)
+            middle = keys.index(place) if place in value else 0
+            return _row(len(keys), middle, lambda i: f"{show(keys[i])}: {inside(keys[i], value[keys[i]])}", "{}", width)
         case _:
-            return "..." if value is ... else f"({describe(value)})"
+            return str(value)
 
 
 def number(value: complex, digits: int = 4) -> str:
@@ -83,19 +82,19 @@ def number(value: complex, digits: int = 4) -> str:
     if isinstance(value, complex):
         return f"({number(value.real, digits)} + {number(value.imag, digits)}j)"
     if isinstance(value, int):
-        return str(value) if value.bit_length() <= 128 else f"an integer of {value.bit_length()} bits"
+        return str(value) if value.bit_length() <= 128 else f"(an integer of {value.bit_length()} bits)"
     if not math.isfinite(value):
         return str(value)
     size = abs(value)
     if size and not 1e-4 <= size < 1e9:
         return f"{value:.{digits - 1}e}"
     decimals = max(1, digits - 1 - (math.floor(math.log10(size)) if size else 0))
-    text = f"{value:.{decimals}f}".rstrip("0")
-    return ("0.0" if float(text) == 0 else text) + ("0" if text.endswith(".") else "")
+    whole, _, fraction = f"{value:.{decimals}f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0') or '0'}" if size else "0.0"
 
 
 def show_pair(expected: Any, given: Any, at: Sequence[Any]) -> tuple[str, str]:
-    """Show two values that differ with as many digits as it takes to tell them apart."""
+    """Show two values that differ, with as many digits as it takes to tell them apart."""
     for digits in (4, 7, 10, 17):
         texts = show(expected, at, digits), show(given, at, digits)
         if texts[0] != texts[1]:
@@ -104,51 +103,70 @@ def show_pair(expected: Any, given: Any, at: Sequence[Any]) -> tuple[str, str]:
 
 
 def show_call(name: str, arguments: dict[str, Any]) -> str:
-    """Return the call of a function with these plain arguments, on one line where it fits."""
-    texts = {key: show(value) for key, value in arguments.items()}
+    """Return the call of a function with these plain arguments, ready to be pasted where it fits on one line."""
+    texts = {}
+    for key, value in arguments.items():
+        maker = "torch.tensor" if isinstance(value, TensorCopy) else "np.array"
+        texts[key] = f"{maker}({show(value)})" if isinstance(value, np.ndarray) else show(value)
     call = f"{name}({', '.join(texts.values())})"
     if len(call) <= WIDTH - 4 and "\n" not in call:
         return call
-    lines = [f"{name}({', '.join(texts)}) with"]
-    for key, text in texts.items():
-        kind = describe(arguments[key])
+    lines = [f"{name}({', '.join(texts)}), where"]
+    for key, value in arguments.items():
+        text, single = show(value), texts[key]
         lines.append(
-            f"    {key} = {text}" if "\n" not in text else f"    {key}, {kind}:\n{textwrap.indent(text, '      ')}"
+            f"{key} is {describe(value)}:\n{textwrap.indent(text, '    ')}"
+            if len(single) > LINE - len(key) - 3 or "\n" in single
+            else f"{key} = {single}"
         )
     return "\n".join(lines)
 
 
-def _table(array: np.ndarray, at: Sequence[Any], digits: int) -> str:
-    """Show the last two dimensions, aligned; of more dimensions, the slice that has the place in it."""
-    place = [int(i) for i in at] if len(at) == array.ndim else [0] * array.ndim
-    label = ""
-    if array.ndim > 2:
-        outer = tuple(place[:-2])
-        label = f"at [{', '.join(map(str, outer))}]:\n" if array[..., 0, 0].size > 1 else ""
-        array = array[outer] if array.size else np.empty((0, 0))
-    noise = 1e-12 * float(np.max(np.abs(array[np.isfinite(array)]), initial=0.0)) if array.dtype.kind in "fc" else 0.0
-
-    def cell(entry: Any) -> str:
-        return show(0.0 if noise and abs(entry) < noise else entry, (), digits)
-
-    rows = [
-        row if row is None else _elided(row, place[-1], ITEMS, lambda j, row=row: cell(row[j]), "…")  # type: ignore[misc]
-        for row in _elided(array.tolist(), place[-2], ROWS, lambda i: array[i].tolist(), None)
-    ]
-    widths = [max(map(len, column)) for column in zip(*(row for row in rows if row is not None), strict=True)]
-    lines = [
-        "…" if row is None else "[" + ", ".join(t.rjust(w) for t, w in zip(row, widths, strict=True)) + "]"
-        for row in rows
-    ]
-    return label + "[" + ",\n ".join(lines) + "]"
+def _text(value: str | bytes, middle: int, width: int) -> str:
+    """Quote a text, or the part of it around a place."""
+    room = width - 6
+    start = max(0, min(middle - room // 2, len(value) - room))
+    while True:
+        shown = repr(value[start : start + room])
+        if len(shown) <= width - 4 or room < 2:
+            break
+        room, start = room * 3 // 4, max(start, middle - room * 3 // 8)
+    return f"{'… ' if start else ''}{shown}{' …' if start + room < len(value) else ''}"
 
 
-def _elided(items: Sequence[Any], centre: int, most: int, text: Callable[[int], Any], gap: Any = ...) -> list[Any]:
-    """Return at most so many of the items around one of them, with a gap for those left out on either side."""
-    start = max(0, min(centre - most // 2, len(items) - most))
-    stop = min(len(items), start + most)
-    return [gap] * (start > 0) + [text(i) for i in range(start, stop)] + [gap] * (stop < len(items))
+def _row(length: int, middle: int, text: Callable[[int], str], brackets: Sequence[str], width: int) -> str:
+    """Put items between brackets, as many of those around one of them as fit on a line."""
+    for most in range(min(ITEMS, max(length, 1)), 0, -1):
+        line = ", ".join("…" if i is None else text(i) for i in _around(length, middle, most))
+        if len(line) <= width - 2 or most == 1:
+            break
+    return brackets[0] + line + brackets[1]
 
 
-def _one_line(text: str) -> str:
-    return textwrap.shorten(" ".join(line.strip() for line in text.splitlines()), CHARACTERS, placeholder=" …")
+def _around(length: int, middle: int, most: int) -> list[int | None]:
+    """Return at most so many indices around one of them, and None for those left out on either side."""
+    start = max(0, min(middle - most // 2, length - most))
+    stop = min(length, start + most)
+    return [None] * (start > 0) + list(range(start, stop)) + [None] * (stop < length)
+
+
+def _table(array: np.ndarray, at: Sequence[Any], digits: int, width: int) -> str:
+    """Show the last two dimensions aligned; of more dimensions, the slice that has the place in it."""
+    *outer, row, column = at if len(at) == array.ndim else [0] * array.ndim
+    if array.size == 0:
+        return "(nothing in it)"
+    label = f"in [{', '.join(map(str, outer))}, :, :]:\n" if outer else ""
+    array = array[tuple(outer)]
+    noise = 1e-12 * np.max(np.abs(array[np.isfinite(array)]), initial=0.0) if array.dtype.kind in "fc" else 0.0
+    cleaned = np.where(np.abs(array) < noise, 0, array).tolist() if noise else array.tolist()
+    rows = _around(len(array), row, ROWS)
+    for most in range(ITEMS, 0, -1):
+        columns = _around(array.shape[1], column, most)
+        texts = [
+            ["…" if j is None else show(cleaned[i][j], (), digits) for j in columns] for i in rows if i is not None
+        ]
+        widths = [max(map(len, texts_of_column)) for texts_of_column in zip(*texts, strict=True)]
+        if sum(widths) + 2 * len(widths) <= width or most == 1:
+            break
+    lines = iter("[" + ", ".join(text.rjust(w) for text, w in zip(line, widths, strict=True)) + "]" for line in texts)
+    return label + "[" + ",\n ".join("…" if i is None else next(lines) for i in rows) + "]"

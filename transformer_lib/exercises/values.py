@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -55,7 +55,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     bases: tuple[Any, ...] = (int, float, complex, str, bytes)
     for base in bases:
         if isinstance(value, base):
-            return base(value)
+            return base(value) if base not in (str, bytes) or len(value) <= LONGEST else _too_large(value)
     if _is_tensor(value):
         value = value.detach().cpu()
         if value.dtype == sys.modules["torch"].bfloat16:
@@ -64,7 +64,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.ndarray | np.generic) or hasattr(type(value), "__array__"):
         return plain_array(np.asarray(value), np.ndarray)
     if isinstance(value, list | tuple | AbstractSet | Mapping | range) and (depth == DEEPEST or len(value) > LONGEST):
-        return Opaque(f"{a(type(value).__name__)} too large to look into", "")
+        return _too_large(value)
     if isinstance(value, Mapping):
         return {_key(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, AbstractSet):
@@ -80,6 +80,8 @@ def plain_array(array: np.ndarray, kind: type[np.ndarray]) -> Any:
     """Return a copy of an array as one of that kind, or as a Python number where it has no dimensions."""
     if array.dtype.kind not in "biufc":  # of objects, of strings, of dates
         return plain(array.tolist(), 1)
+    if array.size > 10 * LONGEST:
+        return _too_large(array)
     return array.item() if array.ndim == 0 else np.array(array, subok=False).view(kind)
 
 
@@ -99,6 +101,11 @@ def _hashable(copy: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _too_large(value: Any) -> Opaque:
+    size = f"shape {value.shape}" if isinstance(value, np.ndarray) else f"length {len(value)}"
+    return Opaque(f"{a(type(value).__name__)} of {size}, too large to look into")
 
 
 def _opaque(value: Any) -> Opaque:
@@ -131,6 +138,14 @@ def as_array(value: Any) -> np.ndarray | None:
 def same(expected: Any, given: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
     """Say whether two plain values are equal: integers and shapes exactly, other numbers within a tolerance."""
     return first_difference(expected, given, rtol=rtol, atol=atol) is None
+
+
+def holds(test: Callable[..., Any], *values: Any) -> bool:
+    """Say whether a test made for right-minded values is passed by these, which may be of any kind."""
+    try:
+        return bool(test(*values))
+    except (TypeError, ValueError, AttributeError, LookupError):  # made for numbers, say, and given a text
+        return False
 
 
 def first_difference(expected: Any, given: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> tuple[Any, ...] | None:

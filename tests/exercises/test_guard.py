@@ -1,0 +1,204 @@
+"""Whatever somebody else's code does, the caller comes back, and nothing has changed."""
+
+import contextlib
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from transformer_lib.exercises.guard import Ending, Stopped, run_guarded
+
+LIMIT = 0.2
+
+
+def loops_forever():
+    while True:
+        pass
+
+
+def swallows_exceptions_inside_the_loop():
+    while True:
+        try:
+            sum(range(10))
+        except:  # noqa: E722
+            pass
+
+
+def swallows_with_finally():
+    while True:
+        try:
+            sum(range(10))
+        finally:
+            continue
+
+
+def swallows_with_suppress():
+    while True:
+        with contextlib.suppress(BaseException):
+            sum(range(10))
+
+
+def swallows_in_three_layers():
+    while True:
+        with contextlib.suppress(BaseException):
+            with contextlib.suppress(BaseException):
+                with contextlib.suppress(BaseException):
+                    loops_forever()
+
+
+def waits_in_short_sleeps():
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(0.001)
+
+
+def handles_the_exception_at_length():
+    while True:
+        try:
+            sum(range(10))
+        except BaseException as exception:
+            [str(exception) for _ in range(100)]
+
+
+@pytest.mark.parametrize(
+    "never_ends",
+    [
+        loops_forever,
+        swallows_exceptions_inside_the_loop,
+        swallows_with_finally,
+        swallows_with_suppress,
+        swallows_in_three_layers,
+        waits_in_short_sleeps,
+        handles_the_exception_at_length,
+    ],
+)
+def test_an_endless_loop_is_ended(never_ends):
+    before = threading.active_count()
+    assert run_guarded([lambda: 1, lambda: 2, never_ends, lambda: 3], seconds=LIMIT) == ([1, 2], Ending.STOPPED)
+    assert threading.active_count() == before
+
+
+def test_results_come_in_order():
+    assert run_guarded([lambda: 1, lambda: 2], seconds=60) == ([1, 2], Ending.FINISHED)
+    assert run_guarded([], seconds=60) == ([], Ending.FINISHED)
+
+
+def test_a_result_after_the_limit_does_not_count():
+    def gives_in():
+        try:
+            loops_forever()
+        except BaseException:
+            return "too late"
+
+    assert run_guarded([lambda: 1, gives_in, lambda: 3], seconds=LIMIT) == ([1], Ending.STOPPED)
+
+
+def test_a_thread_in_c_code_is_left_behind_mute(capsys):
+    wake, woken = threading.Event(), threading.Event()
+
+    def blocks():
+        lock = threading.Lock()
+        lock.acquire()
+        threading.Thread(target=lambda: (wake.wait(), lock.release())).start()
+        try:
+            lock.acquire()  # C code that waits for good, as far as anybody knows
+        finally:
+            print("still here")
+            woken.set()
+
+    original = sys.stdout
+    results, ending = run_guarded([blocks], seconds=LIMIT, patience=LIMIT)
+    try:
+        assert (results, ending) == ([], Ending.STUCK)
+        print("the caller's own output")
+        wake.set()
+        assert woken.wait(60)
+    finally:
+        sys.stdout = original
+        wake.set()
+    assert capsys.readouterr().out == "the caller's own output\n"
+
+
+def test_an_exception_is_the_callers():
+    def fails():
+        raise ZeroDivisionError("as expected")
+
+    with pytest.raises(ZeroDivisionError, match="as expected"):
+        run_guarded([lambda: 1, fails], seconds=60)
+    assert run_guarded([lambda: 1], seconds=60) == ([1], Ending.FINISHED)
+
+
+def test_a_counterfeit_stop_does_no_harm():
+    def stops_itself():
+        raise Stopped
+
+    assert run_guarded([lambda: 1, stops_itself, lambda: 3], seconds=60) == ([1], Ending.FINISHED)
+
+
+def test_an_interrupt_ends_the_call(monkeypatch):
+    """A Ctrl-C reaches the main thread while it waits; here the waiting raises it."""
+    from transformer_lib.exercises import guard
+
+    started = threading.Event()
+
+    def never_ends():
+        started.set()
+        loops_forever()
+
+    def interrupted(thread, seconds):
+        assert started.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(guard._StoppableThread, "wait", interrupted)
+    before = threading.active_count()
+    assert run_guarded([lambda: 1, never_ends], seconds=60) == ([1], Ending.INTERRUPTED)
+    assert threading.active_count() == before
+
+
+def test_output_and_warnings_are_dropped(capsys):
+    def noisy():
+        print("x" * 10_000)
+        print("x" * 10_000, file=sys.stderr)
+        sys.stdout.writelines(["x"] * 10)
+        warnings.warn("careful", stacklevel=1)
+        sys.stdout = None
+        return np.float64(1) / np.float64(0)
+
+    streams = sys.stdout, sys.stderr
+    assert run_guarded([noisy], seconds=60)[0] == [np.inf]
+    assert (sys.stdout, sys.stderr) == streams
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_callers_generators_are_left_alone():
+    """In a plain interpreter, because checking types draws random numbers too."""
+    script = """
+        import random
+        import numpy, torch
+        from transformer_lib.exercises.guard import run_guarded
+
+        def seed(number):
+            random.seed(number), numpy.random.seed(number), torch.manual_seed(number)
+
+        def draw():
+            return random.random(), numpy.random.rand(), torch.rand(()).item()
+
+        seed(7)
+        undisturbed = [draw() for _ in range(3)]
+        seed(7)
+        outside = [draw()]
+        inside = run_guarded([draw], seconds=60)
+        outside.append(draw())
+        run_guarded([lambda: seed(3)], seconds=60)
+        outside.append(draw())
+        assert outside == undisturbed
+        assert inside == run_guarded([draw], seconds=60)  # what an answer draws is the same in every check
+        print("left alone")
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=300)
+    assert (run.stdout, run.stderr) == ("left alone\n", "")
