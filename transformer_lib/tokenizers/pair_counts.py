@@ -18,6 +18,7 @@ class PairCounts:
 
     Attributes:
         tokens: occurrences of each token id.
+        n_tokens: occurrences of all.
         pairs: occurrences of each pair of neighbouring ids inside words; "aaa" holds the pair (a, a) twice.
     """
 
@@ -36,6 +37,7 @@ class PairCounts:
             for pair in pairwise(word):
                 self.pairs[pair] += frequency
                 self._holders[pair].add(position)
+        self.n_tokens = self.tokens.total()
 
     def merge(self, pair: Pair, new: int) -> set[Pair]:
         """Write a pair as one new token wherever it occurs, and bring the counts up to date.
@@ -56,6 +58,7 @@ class PairCounts:
                 self._holders[neighbours].add(position)
         for token, change in ((pair[0], -merged), (pair[1], -merged), (new, merged)):
             self.tokens[token] += change
+            self.n_tokens += change
         changed = {neighbours for neighbours, change in changes.items() if change}
         for neighbours in changed:
             self.pairs[neighbours] += changes[neighbours]
