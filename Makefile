@@ -12,7 +12,7 @@ help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 book: .venv/book ## build the book into _build/html
-	@$(PYTHON) -m jupyter_book.cli.main build --quiet -W -n --keep-going . > /dev/null
+	@.venv/bin/jupyter-book build --quiet -W -n --keep-going . > /dev/null
 	@echo "The book is built: open file://$(abspath $(SITE))"
 
 test: .venv/test ## run every check: the library, the notebooks, the built pages

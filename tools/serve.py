@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     # sphinx-autobuild drives Sphinx itself, so Jupyter Book first writes its settings out as a conf.py.
-    subprocess.run([sys.executable, "-m", "jupyter_book.cli.main", "config", "sphinx", "."], cwd=ROOT, check=True)
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    subprocess.run([jupyter_book, "config", "sphinx", "."], cwd=ROOT, check=True)
     ignored = [f"--ignore={ROOT / name}/*" for name in ("_build", ".venv", ".git", "trained")]
     try:
         subprocess.run(
