@@ -86,9 +86,8 @@ def columns_divided_instead_of_rows(counts):
 def rows_divided_along_the_wrong_axis(counts):
     """The sums are right, and they are divided along the wrong axis: a (V,) array of row sums lines up with the
     columns. What shape makes each row meet its own sum?"""
-    totals = counts.sum(axis=1)
-    divided = counts / np.maximum(totals, 1)
-    return np.where(totals[:, None] > 0, divided, 1 / len(counts))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return counts / counts.sum(axis=1)
 
 
 @transition_matrix.mistake
@@ -252,16 +251,16 @@ unseen_sentence = Question(
 
 bits_of_surprise = Question(
     "01.bits_of_surprise",
-    17 / 8,
+    19 / 8,
     hint="What does a character at probability 1/4 cost, in bits? One at 1/32? How many of each are there in eight?",
     mistakes={
         2.0: "Seven of eight characters do cost that. The eighth costs more, and an average counts it too.",
         5.0: "That is the cost of the rare character alone. It is one in eight.",
         7 / 2: "You gave the two costs equal weight. How often does each of them occur?",
-        17.0: "That is what eight characters cost together. The score is per character.",
-        17 / 8 * math.log(2): "That is in nats. How many nats make one bit?",
+        19.0: "That is what eight characters cost together. The score is per character.",
+        19 / 8 * math.log(2): "That is in nats. How many nats make one bit?",
         -math.log2(7 / 8 / 4 + 1 / 8 / 32): "You averaged the probabilities first and took the logarithm after. The "
         "score averages the costs.",
-        2 ** (17 / 8): "That is the perplexity. How many bits is one choice among so many?",
+        2 ** (19 / 8): "That is the perplexity. How many bits is one choice among so many?",
     },
 )
