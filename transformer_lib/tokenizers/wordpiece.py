@@ -7,10 +7,10 @@ with the largest
 
 Where BPE asks which pair is commonest, this asks which pair is commoner than its two tokens let you expect. In a
 unigram model of the N tokens, to merge one occurrence raises the log-likelihood of the text by log(N · score(ab)),
-apart from what the other tokens lose. So this is the gain of *one* occurrence, and it prefers what is rare: two tokens that
-occur only once, together, have the largest score there is. `min_count` keeps such pairs out; `score=likelihood_gain`
-counts what all occurrences gain instead. Of equal scores, the commoner pair is merged, then the one with the smallest
-ids.
+apart from what the other tokens lose. So this is the gain of *one* occurrence, and it prefers what is rare: two tokens
+that occur only once, together, have the largest score there is. `min_count` keeps such pairs out;
+`score=likelihood_gain` counts what all occurrences gain, as the paper of 2012 does. Of equal scores, the commoner pair
+is merged, then the one with the smallest ids.
 
 Encoding needs no merges. From the start of a word, the longest token that fits is next; a word with a rest that no
 token fits is one unknown token.
@@ -49,7 +49,7 @@ def likelihood_ratio(pair: int, left: int, right: int, total: int) -> float:
 
 
 def likelihood_gain(pair: int, left: int, right: int, total: int) -> float:
-    """Score a pair by what merging all occurrences gains: count(ab) · log(N · count(ab) / (count(a) · count(b))) nats."""
+    """Score a pair by what all occurrences gain: count(ab) · log(N · count(ab) / (count(a) · count(b))), in nats."""
     return pair * log(total * pair / (left * right))
 
 
