@@ -4,10 +4,10 @@ A language model gives logits z over V tokens, and p = softmax(z / T) is what we
 (T < 1) or flattens (T > 1) it; the filters delete its unlikely tail by setting logits to -inf, so that the softmax
 shares the deleted mass among what is left:
 
-    top-k       keep the k likeliest (Fan et al. 2018, Hierarchical Neural Story Generation)
-    top-p       keep the fewest that together reach p (Holtzman et al. 2020, The Curious Case of Neural Text Degeneration)
+    top-k       keep the k likeliest (Fan et al. 2018, arXiv:1805.04833)
+    top-p       keep the fewest that together reach p (Holtzman et al. 2020, arXiv:1904.09751)
     min-p       keep those with p_i >= p * max(p) (Nguyen et al. 2024, arXiv:2407.01082)
-    repetition  push down what was said before (Keskar et al. 2019, CTRL)
+    repetition  push down what was said before (Keskar et al. 2019, arXiv:1909.05858)
 
 Every function takes logits with the vocabulary last, (V,) or (B, V), and returns new ones.
 """

@@ -1,0 +1,211 @@
+"""What training leaves on disk: safetensors and JSON, nothing that has to be unpickled.
+
+A trained model is a folder, `config.json` beside `model.safetensors`, from `save` and for `load`. A checkpoint is one
+file: the tensors of an unfinished run, and its numbers as JSON in the header. Each file is written beside its place and
+then renamed, so that a run that is killed leaves the last one that was whole.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+Config = TypeVar("Config")
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def save(model: nn.Module, folder: str | Path, config: Any) -> None:
+    """Write a model and the configuration it was built from.
+
+    Args:
+        model: Its parameters and buffers are written once each, even where two layers share one.
+        folder: Made if it is not there.
+        config: The dataclass given to the model's builder.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    described = {"config": type(config).__name__, **dataclasses.asdict(config)}
+    _replace(folder / "config.json", (json.dumps(described, indent=2) + "\n").encode())
+    _replace(folder / "model.safetensors", safetensors.torch.save(_contiguous(_tensors(model))))
+
+
+def load(folder: str | Path, build: Callable[[Config], Model], config_class: type[Config]) -> Model:
+    """Build a model from the configuration in a folder, with the weights beside it, ready for use.
+
+    Args:
+        folder: What `save` wrote.
+        build: The model's builder, such as `mlp`.
+        config_class: What the builder takes, such as `MLPConfig`.
+
+    Returns:
+        The model, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If a file is damaged, or is of another model.
+    """
+    folder = Path(folder)
+    path = folder / "config.json"
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        name = described.pop("config")
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged, or no configuration ({error!r}): make it again") from error
+    if name != config_class.__name__:
+        raise ValueError(
+            f"{path} holds a {name}, not a {config_class.__name__}: load it with the builder it was made with"
+        )
+    try:
+        model = build(config_class(**described))
+    except TypeError as error:
+        raise ValueError(f"{path} does not fit {name}: {error}. It is from another version: make it again") from error
+    tensors, _ = _read(folder / "model.safetensors")
+    _copy(tensors, _tensors(model), folder / "model.safetensors")
+    return model.eval()
+
+
+def save_checkpoint(
+    path: str | Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generators: Mapping[str, torch.Generator],
+    *,
+    config: dict[str, Any],
+    record: dict[str, Any],
+) -> None:
+    """Write everything that a run needs in order to go on.
+
+    Args:
+        path: The file; its folder is made if it is not there.
+        model: Its parameters and buffers are written.
+        optimizer: Its state and settings are written.
+        generators: Their states are written, and that of PyTorch's global one.
+        config: The settings of the run, of what JSON can hold; `load_checkpoint` refuses any others.
+        record: Its progress, of what JSON can hold; `load_checkpoint` returns it.
+    """
+    state = optimizer.state_dict()
+    tensors = {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
+    scalars: dict[str, dict[str, Any]] = {}
+    for index, entries in state["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{index}.{name}"] = value
+            else:
+                scalars.setdefault(str(index), {})[name] = value
+    tensors["random"] = torch.get_rng_state()
+    for name, generator in generators.items():
+        tensors[f"random.{name}"] = generator.get_state()
+    numbers = {"config": config, "record": record, "groups": state["param_groups"], "scalars": scalars}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    _replace(Path(path), safetensors.torch.save(_contiguous(tensors), {"run": json.dumps(numbers)}))
+
+
+def load_checkpoint(
+    path: str | Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generators: Mapping[str, torch.Generator],
+    *,
+    config: dict[str, Any],
+) -> dict[str, Any]:
+    """Put a run back where it was when `save_checkpoint` wrote the file.
+
+    Args:
+        path: The file.
+        model: Built as it was then; its weights are overwritten.
+        optimizer: Built as it was then; its state and settings are overwritten.
+        generators: Named as they were then; their states are overwritten, and that of PyTorch's global one.
+        config: The settings of the run, as they were then.
+
+    Returns:
+        The record that was given to `save_checkpoint`.
+
+    Raises:
+        ValueError: If the file is damaged or of another run; nothing has been overwritten then.
+    """
+    path = Path(path)
+    tensors, header = _read(path)
+    if "run" not in header:
+        raise ValueError(f"{path} is no checkpoint of a run: name another file, or remove it")
+    numbers = json.loads(header["run"])
+    if config != numbers["config"]:
+        raise ValueError(f"{path} is of a run with {numbers['config']}, not {config}: remove it to start anew")
+    stored: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition(".")
+        stored[kind][rest] = tensor
+    if set(stored["random"]) != {"", *generators}:
+        raise ValueError(
+            f"generators={sorted(generators)} must be those in {path}, {sorted(filter(None, stored['random']))}: "
+            "give the same ones, or remove the file"
+        )
+    groups = [len(group["params"]) for group in numbers["groups"]]
+    if groups != [len(group["params"]) for group in optimizer.param_groups]:
+        raise ValueError(f"optimizer must have parameter groups of {groups} as in {path}: build it as it was then")
+    _copy(stored["model"], _tensors(model), path)
+    state: dict[int, dict[str, Any]] = {int(index): entries for index, entries in numbers["scalars"].items()}
+    for name, tensor in stored["optimizer"].items():
+        index, _, entry = name.partition(".")
+        state.setdefault(int(index), {})[entry] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": numbers["groups"]})
+    torch.set_rng_state(stored["random"].pop(""))
+    for name, tensor in stored["random"].items():
+        generators[name].set_state(tensor)
+    return numbers["record"]
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Name each tensor of a model's state once: the first name, where two layers share it."""
+    named: dict[int, tuple[str, Tensor]] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        named.setdefault(id(tensor), (name, tensor))
+    return dict(named.values())
+
+
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+
+
+@torch.no_grad()
+def _copy(stored: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Copy what a file holds into the tensors of the same names, or say how the two differ."""
+    shapes = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in stored.items()}
+    for name in sorted(shapes.keys() | found.keys()):
+        if shapes.get(name) != found.get(name):
+            raise ValueError(
+                f"{path} does not fit this model: {name} is {found.get(name, 'missing')} there and "
+                f"{shapes.get(name, 'missing')} here. Build the model as it was built then"
+            )
+    for name, tensor in tensors.items():
+        tensor.copy_(stored[name])
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run the recipe that makes it")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error}): remove it and make it again") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: beside its place, to the disk, then renamed into it."""
+    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""The training loop: draw a batch, measure the loss, follow the gradient down, and leave a trail to resume from."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from transformer_lib.schedules import Schedule, constant
+from transformer_lib.training.checkpoints import load_checkpoint, save_checkpoint
+from transformer_lib.training.losses import next_token_loss
+
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long to train, how fast, and how often to write it down."""
+
+    steps: int
+    learning_rate: float = 1e-3
+    """AdamW's at its peak; like `weight_decay` not used when `train` is given an optimizer."""
+    weight_decay: float = 0.0
+    max_norm: float | None = None
+    """Longer gradients are shortened to this length; None leaves all as they are."""
+    log_every: int = 100
+    """Steps from one entry of the history to the next."""
+    checkpoint_every: int = 1000
+    """Steps from one checkpoint to the next."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "log_every", "checkpoint_every"):
+            if (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name}={value} must be at least 1: it counts steps")
+        for name in ("learning_rate", "max_norm"):
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise ValueError(f"{name}={value} must be above 0: nothing would be learned")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay={self.weight_decay} must be at least 0: below it the weights would grow")
+
+
+def train(
+    model: nn.Module,
+    batches: Iterable[Any],
+    config: TrainConfig,
+    *,
+    loss: Callable[[nn.Module, Any], Tensor] = next_token_loss,
+    optimizer: torch.optim.Optimizer | None = None,
+    schedule: Schedule = constant,
+    validate: Callable[[nn.Module], float] | None = None,
+    checkpoint: str | Path | None = None,
+    generators: Mapping[str, torch.Generator] | None = None,
+    progress: bool = False,
+) -> History:
+    """Train a model in place.
+
+    Given a `checkpoint`, the run is written there as it goes; where the file is there already, the run goes on from
+    it, and bit for bit as if it had never stopped: same weights, optimizer, schedule, data and randomness.
+
+    Args:
+        model: What is trained; left in the mode, training or evaluation, that it came in.
+        batches: At least `steps` of what `loss` takes; (inputs, targets) for next_token_loss. To resume, they must
+            follow from the states of the generators, as random_windows do.
+        config: Length, speed and bookkeeping.
+        loss: From the model and a batch to the scalar that is lowered.
+        optimizer: AdamW with the learning rate and weight decay of `config` unless given.
+        schedule: From the step, counted from 0, to a factor of each parameter group's learning rate.
+        validate: Called with the model at each entry of the history, which takes what it returns.
+        checkpoint: The file to write to and resume from; None writes nothing.
+        generators: By name, every generator that the batches, or anything else in the run, draw from. Needed with a
+            checkpoint ({} if there is none); PyTorch's global one is always saved.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The history, an entry every `log_every` steps and one at the end: `step` (steps done), `loss` (mean since the
+        entry before), `learning_rate` (of the first parameter group), and `validation` where there is `validate`.
+
+    Raises:
+        FloatingPointError: If the loss stops being a number.
+        ValueError: If the batches end early, or the checkpoint is damaged or of another run.
+    """
+    if checkpoint is not None and generators is None:
+        raise ValueError("generators must be named with a checkpoint, {} if nothing is random: their states are saved")
+    generators = generators or {}
+    if optimizer is None:
+        optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+
+    done, losses, history = 0, [], History()
+    if checkpoint is not None and Path(checkpoint).exists():
+        record = load_checkpoint(checkpoint, model, optimizer, generators, config=dataclasses.asdict(config))
+        done, losses, history = record["step"], record["losses"], record["history"]
+
+    was_training = model.training
+    model.train()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    bar = tqdm(total=config.steps, initial=done, disable=not progress, unit="step")
+    for batch in itertools.islice(batches, config.steps - done):
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * schedule(done)
+        optimizer.zero_grad()
+        value = loss(model, batch)
+        value.backward()
+        if config.max_norm is not None:
+            nn.utils.clip_grad_norm_(parameters, config.max_norm)
+        losses.append(value.item())
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(f"the loss is {losses[-1]} at step {done}: lower the learning rate")
+        optimizer.step()
+        done += 1
+        bar.update()
+
+        if done % config.log_every == 0 or done == config.steps:
+            entry = {"step": done, "loss": sum(losses) / len(losses), "learning_rate": optimizer.param_groups[0]["lr"]}
+            if validate is not None:
+                entry["validation"] = validate(model)
+            history.append(entry)
+            losses = []
+            bar.set_postfix({name: f"{entry[name]:.4f}" for name in ("loss", "validation") if name in entry})
+        if checkpoint is not None and (done % config.checkpoint_every == 0 or done == config.steps):
+            record = {"step": done, "losses": losses, "history": history}
+            save_checkpoint(checkpoint, model, optimizer, generators, config=dataclasses.asdict(config), record=record)
+    bar.close()
+    model.train(was_training)
+    if done < config.steps:
+        raise ValueError(f"batches ended after {done} of steps={config.steps}: give as many, or train for fewer steps")
+    return history
