@@ -21,6 +21,7 @@ _MISPRINTS = (
     ("  \nOF EPHESUS\n", "\n"),
     ("\nEnter FLAMINIUS.\n", "\n\n_Enter FLAMINIUS_\n"),
     ("\nEPILOGUE  \nSPOKEN BY PROSPERO  \n", "\n### EPILOGUE\n\n_Spoken by PROSPERO_\n\n"),
+    ("\nI come no more to make you laugh:", "\n**Prologue**  \nI come no more to make you laugh:"),
     ("\nLOVE'S LABOURS LOST\n", "\n"),  # running titles
     ("\nCYMBELINE\n\n#", "\n\n#"),
     ("\n\n**Here stand I**  \n", "  \nHere stand I "),  # not names, though they end like those of kings
@@ -61,7 +62,7 @@ def _editorial(match: re.Match[str]) -> str:
 
 def _direction(match: re.Match[str]) -> str:
     line = " ".join(match[1].split())
-    return f"\n[{line}]".replace(" 's", "'s").replace("- ", "-")
+    return f"\n\n[{line}]\n".replace(" 's", "'s").replace("- ", "-")
 
 
 # Each pattern starts with a literal where it can, because the search for a literal is what makes it fast.
@@ -81,6 +82,10 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
         (r"\n[_*]*\[([^]]*)\][_*](?=\n)", r"\n[\1]"),
         (r"\n_([^_]+)_(?=\n)", _direction),
         (r"\n\*([^*]+)\*(?=\n)", _direction),
+        (r"\n\n+", r"\n\n"),
+        # a blank line inside a speech: before more lines or a short direction, and after a short direction
+        (r"\n\n(?<=[^]]\n\n)(?=[^*#[]|\[[^]]+\]\n[^\n])", r"\n"),
+        (r"\n(?<=[^\n]\n)(\[[^]]+\])\n\n(?=[^*#[])", r"\n\1\n"),
         (r"\n\*\*(.+)\*\*(?=\n)", r"\n\n\1:"),
         (r"\n# (?!EPILOGUE).*", ""),  # the title, and an intermission
         (r"\n#+ (.*)", r"\n\n\1\n"),

@@ -61,17 +61,9 @@ class Wheel:
         """Download the wheel into a temporary folder and yield every file in it."""
         requirements, downloads = temporary / "requirements.txt", temporary / "downloads"
         requirements.write_text(f"{self.project}=={self.version} --hash=sha256:{self.sha256}\n")
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "pip",
-            "download",
-            f"--requirement={requirements}",
-            f"--dest={downloads}",
-        ]
-        command += ["--no-deps", "--disable-pip-version-check", "--quiet", "--progress-bar=off"]
-        command += ["--only-binary=:all:", "--ignore-requires-python"]  # an archive runs on no Python
+        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--progress-bar=off"]
+        command += [f"--requirement={requirements}", f"--dest={downloads}", "--disable-pip-version-check"]
+        command += ["--no-deps", "--only-binary=:all:", "--ignore-requires-python"]  # an archive runs on no Python
         self._run(command, temporary)
         wheel = next(downloads.iterdir())
         # pip has checked the hash already; here is the check that does not depend on pip
