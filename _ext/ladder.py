@@ -1,0 +1,52 @@
+"""The ladder directive: every model's score, read from the cards that the recipes wrote.
+
+    ```{ladder}
+    ```
+
+A table in every edition; in HTML each score has its bar, drawn by book.css.
+"""
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from transformer_lib.ladder import Rung, rungs
+
+HEADINGS = ("model", "chapter", "numbers stored", "bits per character")
+
+
+class Ladder(SphinxDirective):
+    def run(self) -> list[nodes.Node]:
+        trained = Path(self.env.srcdir) / "trained"
+        self.env.note_dependency(str(trained))  # a new card changes the folder
+        for card in trained.glob("*/card.json"):
+            self.env.note_dependency(str(card))
+        best_first = rungs(trained)[::-1]
+        widest = best_first[-1].bits_per_character
+        body = nodes.tbody("", *(self.row(rung, widest) for rung in best_first))
+        head = nodes.thead("", nodes.row("", *(cell(nodes.Text(heading)) for heading in HEADINGS)))
+        columns = [nodes.colspec(colwidth=width) for width in (24, 8, 14, 54)]
+        return [nodes.table("", nodes.tgroup("", *columns, head, body, cols=len(columns)), classes=["ladder"])]
+
+    def row(self, rung: Rung, widest: float) -> nodes.row:
+        share = f"{100 * rung.bits_per_character / widest:.1f}%"
+        bar = nodes.raw("", f'<span class="ladder-bar" style="width: {share}"></span>', format="html")
+        score = nodes.inline("", f"{rung.bits_per_character:.3f}", classes=["ladder-score"])
+        return nodes.row(
+            "",
+            cell(nodes.Text(rung.name)),
+            cell(nodes.Text(rung.chapter)),
+            cell(nodes.Text(f"{rung.parameters:,}")),
+            cell(bar, score),
+        )
+
+
+def cell(*content: nodes.Node) -> nodes.entry:
+    return nodes.entry("", nodes.paragraph("", "", *content))
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_directive("ladder", Ladder)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
