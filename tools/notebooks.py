@@ -15,7 +15,6 @@ import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from textwrap import indent
 from time import perf_counter
 
 import nbformat
@@ -120,32 +119,28 @@ def palette_png(encoded: str, colours: int = 256) -> str:
     return base64.b64encode(file.getvalue()).decode() + "\n"
 
 
-def run(path: Path) -> str:
+def run(path: Path, root: Path = ROOT) -> str:
     """Run a notebook in its own folder and store it; a notebook that fails is left as it was."""
+    place = path.relative_to(root)
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False, resources=where)
+    client.extra_arguments = ["--log-level=ERROR"]
     began = perf_counter()
     try:
-        client = NotebookClient(
-            notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False, resources=where
-        )
-        client.extra_arguments = ["--log-level=ERROR"]
         client.execute()
     except (CellExecutionError, DeadKernelError, TimeoutError) as error:
-        raise SystemExit(f"{path.relative_to(ROOT)} failed and is left as it was:\n{error}") from None
-    warned = sorted(
-        {
-            line
-            for cell in notebook.cells
-            for output in cell.get("outputs", [])
-            if output.get("name") == "stderr"
-            for line in output.text.splitlines()
-            if "Warning" in line
-        }
-    )
-    write(path, normalise(notebook, repository_url()))
-    note = f"\n{indent(chr(10).join(warned), '    ')}" if warned else ""
-    return f"{path.relative_to(ROOT)}: {perf_counter() - began:.1f} s{note}"
+        raise SystemExit(f"{place} failed and is left as it was:\n{error}") from None
+    warnings = warnings_in(notebook)
+    write(path, normalise(notebook, repository_url(root)))
+    return "\n".join([f"{place}: {perf_counter() - began:.1f} s", *(f"    {warning}" for warning in warnings)])
+
+
+def warnings_in(notebook: NotebookNode) -> list[str]:
+    """What the cells warned of: it is not stored, so it is said to whoever runs them."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    lines = [line for output in outputs if output.get("name") == "stderr" for line in output.text.splitlines()]
+    return sorted({line for line in lines if "Warning" in line})
 
 
 def write(path: Path, notebook: NotebookNode) -> None:

@@ -1,0 +1,117 @@
+"""The built site, served and opened in a browser, once a session."""
+
+import functools
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))  # notebooks.py, notebook_rules.py
+
+BUILD = ROOT / "_build" / "tests"  # apart from `make book`, so that neither waits for the other
+
+
+@dataclass(frozen=True)
+class Build:
+    html: Path
+    returncode: int
+    output: str
+
+
+def build_book(source: Path, target: Path, **environment: str) -> Build:
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    done = subprocess.run(
+        [jupyter_book, "build", "-W", "-n", "--keep-going", "--path-output", target, source],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "NO_COLOR": "1", "PYTHONUTF8": "1", **environment},
+    )
+    return Build(target / "_build" / "html", done.returncode, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    """This tree's site, built as `make book` builds it; only what changed since the last time is built again."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    record = BUILD / "record.json"
+    with FileLock(BUILD / "lock"):  # two workers, one build
+        if record.exists() and (known := json.loads(record.read_text(encoding="utf-8")))["session"] == session:
+            return Build(BUILD / "_build" / "html", known["returncode"], known["output"])
+        built = build_book(ROOT, BUILD)
+        known = {"session": session, "returncode": built.returncode, "output": built.output}
+        record.write_text(json.dumps(known), encoding="utf-8")
+    return built
+
+
+@pytest.fixture(scope="session")
+def site(build: Build) -> Path:
+    return build.html
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """serve(folder) -> the address of a server for it on this machine."""
+    servers = []
+
+    def start(folder: Path) -> str:
+        handler = functools.partial(QuietHandler, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not path:
+        why = "no Chromium on this machine: the browser tests need one (apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    names = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # nothing outside can be reached, only asked for
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*flags, names])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """visit(address, width=1280, …) -> a Visit; its tab is closed after the test."""
+    from visits import Visit
+
+    contexts = []
+
+    def open_page(address: str, *, width: int = 1280, **options: object) -> Visit:
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **options))
+        contexts[-1].set_default_timeout(10_000)
+        return Visit(contexts[-1].new_page(), address)
+
+    yield open_page
+    for context in contexts:
+        context.close()
