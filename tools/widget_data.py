@@ -18,8 +18,8 @@ from transformer_lib.tokenizers.characters import CharacterTokenizer
 
 FOLDER = Path(__file__).resolve().parents[1] / "chapters" / "widgets"
 CONTEXTS = (  # all from Macbeth, which no model of the ladder was trained on
-    "full of sound and f",
     "Out, out, brief ",
+    "full of sound and f",
     "Life's but a walking shad",
     "Is this a dagg",
     "Is this a dagger which I see before m",

@@ -64,7 +64,7 @@
   /** H(p) = -Σ p log2 p, in bits: the average surprise of a draw. */
   const entropy = (probabilities) => probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log2(p) : sum), 0);
 
-  const percent = (p) => `${(100 * p).toFixed(p > 0 && p < 0.001 ? 2 : 1)}%`;
+  const percent = (p) => (p > 0 && p < 0.0005 ? "<0.1%" : `${(100 * p).toFixed(1)}%`);
 
   BookWidgets.sampling = { distribution, entropy };
 

@@ -66,8 +66,13 @@ const BookWidgets = (() => {
     return last; // rounding left a crumb
   }
 
-  /** A token as the reader sees it: white space gets a mark of its own. */
-  const visible = (token) => token.replace(/ /g, "␣").replace(/\n/g, "↵").replace(/\t/g, "⇥");
+  const MARKS = { " ": "␣", "\n": "↵", "\t": "⇥" };
+
+  /** A token as the reader sees it: white space has marks, and a lone character without a shape is named. */
+  function visible(token) {
+    if (/^[\p{C}\p{Z}]$/u.test(token) && !MARKS[token]) return `U+${token.codePointAt(0).toString(16).padStart(4, "0")}`;
+    return token.replace(/[ \n\t]/g, (space) => MARKS[space]);
+  }
 
   /** A text area that keeps the first `limit` characters of what is typed or pasted, and says so. */
   function textArea(label, limit, oninput) {
