@@ -13,8 +13,8 @@ def main() -> int:
     failed = False
     for archive in ARCHIVES:
         try:
-            done = "fetched" if archive.fetch() else "already there, whole"
-            print(f"{archive}: {done} ({archive.wheel.size / 1e6:.1f} MB, {archive.folder})")
+            state = f"fetched, {archive.wheel.size / 1e6:.1f} MB" if archive.fetch() else "already there and whole"
+            print(f"{archive}: {state}, in {archive.folder}")
         except ArchiveError as error:
             print(error, file=sys.stderr)
             failed = True
