@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -17,7 +18,7 @@ def test_worked_by_hand():
 def test_after_the_warmup_it_only_falls_and_steepest_in_the_middle():
     factor = warmup_cosine(100)
     values = [factor(t) for t in range(101)]
-    drops = [a - b for a, b in zip(values, values[1:], strict=False)]
+    drops = [a - b for a, b in itertools.pairwise(values)]
     assert values[0] == 1.0 and min(drops) > 0
     assert max(drops) == pytest.approx(math.pi / 2 / 100, rel=1e-3)
     assert drops.index(max(drops)) in (49, 50)

@@ -39,7 +39,7 @@ def test_learns_the_counted_table_down_to_the_conditional_entropy():
     np.testing.assert_allclose(learned, table, atol=1e-6)
     loss = cross_entropy(model(text[:, :-1]), text[:, 1:]).item()
     assert loss == pytest.approx(entropy, abs=1e-9)
-    # Both score a text alike, but for its first token: the counts have a unigram for it, the table only a uniform guess.
+    # Both score a text alike but for its first token: the counts have a unigram for it, the table a uniform guess.
     first = -math.log(np.mean(tokens == tokens[0]))
     assert evaluate(model, text[0], length=400) * 400 - math.log(4) == pytest.approx(
         counted.nats_per_token(tokens) * 400 - first, abs=1e-4

@@ -52,11 +52,11 @@ def load(folder: str | Path, build: Callable[[Config], Model], config_class: typ
         ValueError: If a file is damaged, or is of another model.
     """
     folder = Path(folder)
-    path = folder / "config.json"
+    path = _existing(folder / "config.json")
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
         name = described.pop("config")
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged, or no configuration ({error!r}): make it again") from error
     if name != config_class.__name__:
         raise ValueError(
@@ -188,11 +188,15 @@ def _copy(stored: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Pat
         tensor.copy_(stored[name])
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run the recipe that makes it")
+    return path
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(_existing(path), framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error}): remove it and make it again") from error

@@ -1,0 +1,180 @@
+import dataclasses
+import json
+import os
+
+import pytest
+import torch
+from torch import nn
+
+from transformer_lib.models.mlp import MLPConfig, mlp
+from transformer_lib.models.neural_bigram import NeuralBigramConfig, neural_bigram
+from transformer_lib.training import load, save
+from transformer_lib.training.checkpoints import load_checkpoint, save_checkpoint
+
+CONFIG = MLPConfig(vocab_size=5, context_length=3, d_embedding=4, d_hidden=6)
+
+
+def build(seed=0):
+    return mlp(CONFIG, torch.Generator().manual_seed(seed))
+
+
+@dataclasses.dataclass(frozen=True)
+class TiedConfig:
+    size: int
+
+
+def tied(config):
+    model = nn.ModuleDict({"embedding": nn.Embedding(config.size, 4), "output": nn.Linear(4, config.size, bias=False)})
+    model["output"].weight = model["embedding"].weight
+    return model
+
+
+# --- models ------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_comes_back_as_it_was(tmp_path):
+    model = build(seed=3)
+    save(model, tmp_path / "a" / "b", CONFIG)
+    loaded = load(tmp_path / "a" / "b", mlp, MLPConfig)
+    assert not loaded.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[name])
+    assert json.loads((tmp_path / "a" / "b" / "config.json").read_text()) == {
+        "config": "MLPConfig", "vocab_size": 5, "context_length": 3, "d_embedding": 4, "d_hidden": 6,
+    }  # fmt: skip
+    assert sorted(os.listdir(tmp_path / "a" / "b")) == ["config.json", "model.safetensors"]
+
+
+def test_a_shared_weight_is_written_once_and_comes_back_shared(tmp_path):
+    model = tied(TiedConfig(100))
+    save(model, tmp_path, TiedConfig(100))
+    assert (tmp_path / "model.safetensors").stat().st_size < 100 * 4 * 4 * 1.5
+    loaded = load(tmp_path, tied, TiedConfig)
+    assert loaded["output"].weight is loaded["embedding"].weight
+    assert torch.equal(loaded["output"].weight, model["output"].weight)
+
+
+def test_a_failed_write_leaves_the_last_good_file(tmp_path, monkeypatch):
+    save(build(seed=1), tmp_path, CONFIG)
+    before = (tmp_path / "model.safetensors").read_bytes()
+
+    def disk_full(descriptor):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        save(build(seed=2), tmp_path, CONFIG)
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(name, tmp_path):
+    save(build(), tmp_path, CONFIG)
+    (tmp_path / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{name}.*recipe"):
+        load(tmp_path, mlp, MLPConfig)
+
+
+@pytest.mark.parametrize("cut", [0, 4, 100, -1])
+def test_a_damaged_model_is_refused(cut, tmp_path):
+    save(build(), tmp_path, CONFIG)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(ValueError, match=r"model.safetensors is damaged .*: remove it and make it again"):
+        load(tmp_path, mlp, MLPConfig)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff"])
+def test_a_damaged_configuration_is_refused(content, tmp_path):
+    save(build(), tmp_path, CONFIG)
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"config.json is damaged, or no configuration"):
+        load(tmp_path, mlp, MLPConfig)
+
+
+def test_another_models_files_are_refused(tmp_path):
+    save(build(), tmp_path, CONFIG)
+    with pytest.raises(ValueError, match="holds a MLPConfig, not a NeuralBigramConfig"):
+        load(tmp_path, neural_bigram, NeuralBigramConfig)
+
+    described = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**described, "d_hidden": 7}))
+    with pytest.raises(
+        ValueError, match=r"does not fit this model: hidden.bias is .*\(6,\).* there and .*\(7,\).* here"
+    ):
+        load(tmp_path, mlp, MLPConfig)
+
+    (tmp_path / "config.json").write_text(json.dumps({**described, "n_layers": 7}))
+    with pytest.raises(ValueError, match=r"does not fit MLPConfig: .*n_layers.* from another version"):
+        load(tmp_path, mlp, MLPConfig)
+
+
+# --- checkpoints -------------------------------------------------------------------------------------------------
+
+
+def written(path, optimizer_class=torch.optim.AdamW, **options):
+    model = build()
+    optimizer = optimizer_class(model.parameters(), lr=0.1, **options)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.arange(5)[None]).square().sum().backward()
+        optimizer.step()
+    generator = torch.Generator().manual_seed(5)
+    save_checkpoint(path, model, optimizer, {"data": generator}, config={"steps": 9}, record={"x": 0.1})
+    return model, optimizer, generator
+
+
+@pytest.mark.parametrize(
+    ("optimizer_class", "options"),
+    [
+        (torch.optim.AdamW, {"betas": (0.8, 0.9)}),
+        (torch.optim.SGD, {"momentum": 0.9}),
+        (torch.optim.SGD, {}),
+        (torch.optim.NAdam, {}),
+    ],
+)
+def test_a_checkpoint_restores_model_optimizer_and_randomness(optimizer_class, options, tmp_path):
+    torch.manual_seed(4)
+    model, optimizer, generator = written(tmp_path / "run", optimizer_class, **options)
+    expected = torch.rand(3), torch.rand(3, generator=generator)
+
+    fresh = build(seed=1)
+    fresh_optimizer = optimizer_class(fresh.parameters(), lr=7.0)
+    fresh_generator = torch.Generator()
+    torch.manual_seed(0)
+    record = load_checkpoint(tmp_path / "run", fresh, fresh_optimizer, {"data": fresh_generator}, config={"steps": 9})
+    assert record == {"x": 0.1}
+    assert torch.equal(torch.rand(3), expected[0]) and torch.equal(
+        torch.rand(3, generator=fresh_generator), expected[1]
+    )
+    for a, b in ((model, optimizer), (fresh, fresh_optimizer)):  # the next step of both
+        b.zero_grad()
+        a(torch.arange(5)[None]).square().sum().backward()
+        b.step()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, fresh.state_dict()[name])
+    assert fresh_optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_checkpoints_of_other_runs_and_other_files_are_refused(tmp_path):
+    written(tmp_path / "run")
+    model, data = build(seed=1), {"data": torch.Generator()}
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    adamw = torch.optim.AdamW(model.parameters())
+    two_groups = torch.optim.AdamW([{"params": [parameter]} for parameter in model.parameters()])
+    save(model, tmp_path, CONFIG)
+
+    def refused(message, path="run", optimizer=adamw, model=model, config=9):
+        with pytest.raises(ValueError, match=message):
+            load_checkpoint(tmp_path / path, model, optimizer, data, config={"steps": config})
+
+    refused(r"is of a run with \{'steps': 9\}, not \{'steps': 8\}: remove it", config=8)
+    refused("is no checkpoint of a run", path="model.safetensors")
+    refused(r"optimizer must have parameter groups of \[5\]", optimizer=two_groups)
+    other = neural_bigram(NeuralBigramConfig(vocab_size=5))
+    refused("does not fit this model: embedding.weight is .* there and missing here", model=other)
+    (tmp_path / "run").write_bytes((tmp_path / "run").read_bytes()[:-1])
+    refused("run is damaged")
+    for name, value in before.items():
+        assert torch.equal(value, model.state_dict()[name])

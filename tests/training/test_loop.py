@@ -1,0 +1,229 @@
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import interrupted_run
+import pytest
+import torch
+from torch import nn
+
+from transformer_lib.schedules import warmup_cosine
+from transformer_lib.training import TrainConfig, random_windows, train
+
+TOKENS = torch.randint(6, (300,), generator=torch.Generator().manual_seed(0))
+
+
+def model_with_dropout():
+    """Dropout draws from PyTorch's global generator, which a run must save as well."""
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Embedding(6, 8), nn.Dropout(0.3), nn.Linear(8, 6))
+
+
+def run(model, *, steps=40, batches=None, seed=2, **options):
+    generator = torch.Generator().manual_seed(seed)
+    return train(
+        model,
+        random_windows(TOKENS, 5, 3, generator) if batches is None else batches(generator),
+        TrainConfig(steps=steps, learning_rate=0.01, weight_decay=0.1, max_norm=0.5, log_every=7, checkpoint_every=5),
+        schedule=warmup_cosine(steps, warmup=6),
+        generators={"data": generator},
+        **options,
+    )
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def killed_at(step):
+    def batches(generator):
+        for number, batch in enumerate(random_windows(TOKENS, 5, 3, generator)):
+            if number == step:
+                raise KeyboardInterrupt
+            yield batch
+
+    return batches
+
+
+# --- one step, by hand -------------------------------------------------------------------------------------------
+
+
+def test_one_step_of_gradient_descent():
+    model = nn.Embedding(3, 3).double()
+    nn.init.zeros_(model.weight)
+    batch = (torch.tensor([[0, 1]]), torch.tensor([[1, 2]]))
+    history = train(model, [batch], TrainConfig(steps=1), optimizer=torch.optim.SGD(model.parameters(), lr=0.6))
+    assert [(entry["step"], entry["loss"]) for entry in history] == [(1, pytest.approx(math.log(3)))]
+    # The gradient of a mean of two losses is (p - y) / 2 in each row that was used.
+    expected = torch.tensor([[-0.1, 0.2, -0.1], [-0.1, -0.1, 0.2], [0, 0, 0]], dtype=torch.float64)
+    torch.testing.assert_close(model.weight.detach(), expected)
+
+
+def test_long_gradients_are_shortened():
+    batch = (torch.tensor([[0]]), torch.tensor([[1]]))
+    moved = []
+    for max_norm in (None, 0.1):
+        model = nn.Embedding(3, 3).double()
+        nn.init.zeros_(model.weight)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        train(model, [batch], TrainConfig(steps=1, max_norm=max_norm), optimizer=optimizer)
+        moved.append(model.weight.detach().clone())
+    assert moved[0].norm().item() == pytest.approx(math.sqrt(6) / 3)
+    assert moved[1].norm().item() == pytest.approx(0.1, rel=1e-4)
+    torch.testing.assert_close(moved[1] / moved[1].norm(), moved[0] / moved[0].norm())
+
+
+def test_the_loop_equals_one_written_out():
+    model, twin = model_with_dropout(), model_with_dropout()
+    torch.manual_seed(3)
+    history = run(model, steps=12)
+    torch.manual_seed(3)
+    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.01, weight_decay=0.1)
+    schedule = warmup_cosine(12, warmup=6)
+    windows = random_windows(TOKENS, 5, 3, torch.Generator().manual_seed(2))
+    losses = []
+    for step, (inputs, targets) in zip(range(12), windows, strict=False):
+        optimizer.param_groups[0]["lr"] = 0.01 * schedule(step)
+        loss = nn.functional.cross_entropy(twin(inputs).transpose(1, 2), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(twin.parameters(), 0.5)
+        optimizer.step()
+        losses.append(loss.item())
+    torch.testing.assert_close(weights(model), weights(twin))
+    assert [entry["step"] for entry in history] == [7, 12]
+    assert [entry["loss"] for entry in history] == pytest.approx([sum(losses[:7]) / 7, sum(losses[7:]) / 5])
+    assert [entry["learning_rate"] for entry in history] == pytest.approx([0.01 * schedule(6), 0.01 * schedule(11)])
+
+
+def test_each_parameter_group_keeps_its_own_rate_under_the_schedule():
+    model = model_with_dropout()
+    optimizer = torch.optim.SGD(
+        [{"params": model[0].parameters(), "lr": 1.0}, {"params": model[2].parameters()}], lr=3.0
+    )
+    batches = random_windows(TOKENS, 5, 3, torch.Generator())
+    train(model, batches, TrainConfig(steps=4), optimizer=optimizer, schedule=lambda step: 1 / (step + 1))
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.75]
+
+
+def test_validation_and_modes_and_a_loss_of_ones_own():
+    model = model_with_dropout().eval()
+    seen = []
+
+    def validate(model):
+        seen.append(weights(model))
+        return float(len(seen))
+
+    history = run(model, steps=10, validate=validate, loss=lambda model, batch: model(batch[0]).square().mean())
+    assert [entry["validation"] for entry in history] == [1.0, 2.0]
+    assert torch.equal(seen[1], weights(model)) and not model.training
+    assert weights(model).norm() < weights(model_with_dropout()).norm()  # the loss pulled the outputs towards zero
+
+
+def test_progress_is_silent_unless_asked_for(capsys):
+    run(model_with_dropout(), steps=8)
+    silent = capsys.readouterr()
+    run(model_with_dropout(), steps=8, progress=True)
+    shown = capsys.readouterr()
+    assert silent.out + silent.err + shown.out == ""
+    assert "8/8" in shown.err and "loss=" in shown.err
+
+
+# --- stopping and going on ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [3, 5, 18, 39])  # before the first checkpoint, on one, between two, at the last step
+def test_an_interrupted_run_goes_on_bit_for_bit(step, tmp_path):
+    whole, resumed = model_with_dropout(), model_with_dropout()
+    torch.manual_seed(9)
+    history = run(whole)
+    torch.manual_seed(9)
+    with pytest.raises(KeyboardInterrupt):
+        run(resumed, batches=killed_at(step), checkpoint=tmp_path / "run.safetensors")
+    if step >= 5:  # else there is nothing to go on from, and the run starts anew
+        fresh = model_with_dropout()
+        torch.manual_seed(12345)
+        history_again = run(fresh, seed=777, checkpoint=tmp_path / "run.safetensors")
+        assert torch.equal(weights(fresh), weights(whole))
+        assert history_again == history
+    else:
+        assert not (tmp_path / "run.safetensors").exists()
+
+
+def test_a_finished_run_is_not_run_again(tmp_path):
+    model, again = model_with_dropout(), model_with_dropout()
+    history = run(model, checkpoint=tmp_path / "run")
+    assert run(again, batches=killed_at(0), checkpoint=tmp_path / "run") == history
+    assert torch.equal(weights(model), weights(again))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL does not exist there")
+def test_a_killed_process_is_taken_up_by_another(tmp_path):
+    command = [sys.executable, interrupted_run.__file__, str(tmp_path / "run"), str(tmp_path / "killed"), "17"]
+    killed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert os.listdir(tmp_path) == ["run"]
+    interrupted_run.main(tmp_path / "run", tmp_path / "resumed")
+    interrupted_run.main(tmp_path / "other run", tmp_path / "whole")
+    resumed, whole = (tmp_path / name / "model.safetensors" for name in ("resumed", "whole"))
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+# --- bad input ---------------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_of_another_run_is_refused_and_changes_nothing(tmp_path):
+    run(model_with_dropout(), checkpoint=tmp_path / "run")
+    model = model_with_dropout()
+    before = weights(model)
+    with pytest.raises(ValueError, match=r"is of a run with .*'steps': 40.*, not .*'steps': 41.*: remove it"):
+        run(model, steps=41, checkpoint=tmp_path / "run")
+    assert torch.equal(weights(model), before)
+
+
+def test_generators_must_be_named_with_a_checkpoint(tmp_path):
+    with pytest.raises(ValueError, match="generators must be named with a checkpoint"):
+        train(model_with_dropout(), [], TrainConfig(steps=1), checkpoint=tmp_path / "run")
+
+
+def test_batches_that_end_early():
+    batch = (torch.tensor([[0]]), torch.tensor([[1]]))
+    with pytest.raises(ValueError, match="batches ended after 3 of steps=5"):
+        train(model_with_dropout(), [batch] * 3, TrainConfig(steps=5))
+
+
+def test_a_loss_that_is_no_number_stops_the_run():
+    model = model_with_dropout()
+    nn.init.constant_(model[2].bias, math.nan)
+    with pytest.raises(FloatingPointError, match="the loss is nan at step 0"):
+        run(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps", 0),
+        ("log_every", 0),
+        ("checkpoint_every", -1),
+        ("learning_rate", 0.0),
+        ("max_norm", -1.0),
+        ("weight_decay", -0.1),
+    ],
+)
+def test_bad_settings(name, value):
+    with pytest.raises(ValueError, match=f"{name}={value} must be"):
+        TrainConfig(**{"steps": 1, name: value})
+
+
+def test_a_checkpoint_of_other_generators_is_refused(tmp_path):
+    run(model_with_dropout(), checkpoint=tmp_path / "run")
+    with pytest.raises(ValueError, match=r"generators=\['noise'\] must be those in .*run, \['data'\]"):
+        train(
+            model_with_dropout(),
+            [],
+            TrainConfig(steps=40, learning_rate=0.01, weight_decay=0.1, max_norm=0.5, log_every=7, checkpoint_every=5),
+            checkpoint=tmp_path / "run",
+            generators={"noise": torch.Generator()},
+        )
