@@ -212,14 +212,15 @@ CHILD = textwrap.dedent(
 )
 
 
-def child(manner: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, manner], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+def child(manner: str, temporary: Path) -> subprocess.Popen:
+    """Start a process that fetches; what it leaves when it dies goes with the test's own folder."""
+    places = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    command = [sys.executable, "-c", CHILD, manner]
+    return subprocess.Popen(command, env=places, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_killed_fetch_leaves_nothing_that_is_trusted_and_can_be_repeated(cache):
-    with child("die") as process:
+def test_a_killed_fetch_leaves_nothing_that_is_trusted_and_can_be_repeated(cache, tmp_path):
+    with child("die", tmp_path) as process:
         assert process.communicate()[0] == ""
     assert process.returncode == 9
     assert len(leftovers(cache)) == 1  # it died in the middle of a file
@@ -230,8 +231,8 @@ def test_a_killed_fetch_leaves_nothing_that_is_trusted_and_can_be_repeated(cache
     assert leftovers(cache) == []
 
 
-def test_two_processes_that_fetch_at_once_do_each_other_no_harm(cache):
-    with child("wait") as first, child("wait") as second:
+def test_two_processes_that_fetch_at_once_do_each_other_no_harm(cache, tmp_path):
+    with child("wait", tmp_path) as first, child("wait", tmp_path) as second:
         for process in (first, second):  # both are in the middle of the same file
             assert process.stdout.readline() == "in the middle\n"
         assert len(leftovers(cache)) == 2
