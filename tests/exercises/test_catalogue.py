@@ -1,10 +1,12 @@
 """Every exercise of the book, proved: found by its file, so that none can be left out.
 
-A chapter's author adds `alternatives/NAME.py` beside this file, for the `transformer_lib/exercises/NAME.py` of the
-chapter: a dict ALTERNATIVES from exercise id to right answers written in other ways.
+A chapter's author adds `alternatives/NAME.py` to the `transformer_lib/exercises/NAME.py` of the chapter. In it is
+ALTERNATIVES, a dict from the id of each function to right answers written in other ways; and, where a question foresees
+mistakes by tests like `is_negative`, EXAMPLES, from its id to a value for the name of each test.
 """
 
 import ast
+import copy
 import importlib.util
 import inspect
 import json
@@ -17,7 +19,6 @@ import pytest
 
 from transformer_lib.exercises import CHAPTERS, diagnose, exercises_of
 from transformer_lib.exercises.engine import Exercise, Question
-from transformer_lib.exercises.values import Opaque, plain, same
 from transformer_lib.exercises.verdicts import WIDTH
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def alternatives(chapter):
     spec = importlib.util.spec_from_file_location(f"alternatives_{CHAPTERS[chapter]}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.ALTERNATIVES
+    return module
 
 
 def foreseen(one):
@@ -46,7 +47,9 @@ def foreseen(one):
     if isinstance(one, Exercise):
         return [(mistake.name, mistake.wrong, mistake.hint) for mistake in one.mistakes]
     return [
-        (getattr(wrong, "__name__", repr(wrong)), wrong, hint) for wrong, hint in one.mistakes.items() if not callable(wrong)
+        (getattr(wrong, "__name__", repr(wrong)), wrong, hint)
+        for wrong, hint in one.mistakes.items()
+        if not callable(wrong)
     ]
 
 
@@ -64,11 +67,11 @@ def test_every_file_of_exercises_belongs_to_a_chapter():
 
 @pytest.mark.parametrize("chapter", WRITTEN)
 def test_no_exercise_of_a_file_is_lost(chapter):
-    """Each `@exercise(…)` and `Question(…)` in the source is found by its id, which begins with the chapter's number."""
+    """Each `@exercise(…)` and `Question(…)` in the source is found by its id, which begins with its chapter."""
     source = (ROOT / f"transformer_lib/exercises/{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     made = [c.args[0].value for c in calls if isinstance(c.func, ast.Name) and c.func.id in ("exercise", "Question")]
-    assert made == list(exercises_of(chapter))
+    assert sorted(made) == sorted(exercises_of(chapter))
     assert all(re.fullmatch(rf"{chapter}\.[a-z][a-z0-9_]*", exercise_id) for exercise_id in made)
 
 
@@ -77,7 +80,14 @@ def test_unattempted_is_one_quiet_line(one):
     verdicts = [diagnose(one.id), diagnose(one.id, ...), diagnose(one.id, None)]
     if isinstance(one, Exercise):
         names = ", ".join(one.parameters)
-        for body in ("...", "pass", "return None", "return ...", "raise NotImplementedError", "raise NotImplementedError('!')"):
+        for body in (
+            "...",
+            "pass",
+            "return None",
+            "return ...",
+            "raise NotImplementedError",
+            "raise NotImplementedError('!')",
+        ):
             verdicts.append(diagnose(one.id, eval_stub(f"def stub({names}):\n    {body}\n")))
     for verdict in verdicts:
         assert verdict.status == "unattempted"
@@ -117,9 +127,143 @@ def test_every_mistake_is_rejected_with_its_own_hint(one):
 @each_function
 def test_no_hint_gives_the_reference_away(one):
     source = textwrap.dedent(inspect.getsource(inspect.unwrap(one.reference)))
-    body = ast.parse(source).body[0].body
-    lines = {" ".join(ast.unparse(node).split()) for statement in body for node in ast.walk(statement)
-             if isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Call | ast.BinOp | ast.comprehension)}
-    hints = " ".join([one.hint, *(hint for _, _, hint in foreseen(one))])
-    told = [line for line in lines if len(line) > 8 and re.sub(r"\s", "", line) in re.sub(r"\s", "", hints)]
-    assert told == []
+    telling = ast.Assign | ast.AugAssign | ast.Return | ast.Call | ast.BinOp | ast.comprehension
+    code = {without_spaces(ast.unparse(node)) for node in ast.walk(ast.parse(source)) if isinstance(node, telling)}
+    hints = without_spaces(" ".join([one.hint, *(hint for _, _, hint in foreseen(one))]))
+    assert [line for line in code if len(line) > 12 and line in hints] == []
+
+
+@each_question
+def test_no_hint_gives_the_answer_away(one):
+    hints = " ".join([one.hint, *one.mistakes.values()])
+    if isinstance(one.answer, str):
+        assert one.answer.casefold() not in re.findall(r"\w+", hints.casefold())
+    numbers = [eval(found) for found in re.findall(r"\d+(?:\.\d+)?(?:/\d+)?", hints)]
+    assert [found for found in numbers if diagnose(one.id, found).status == "correct"] == []
+
+
+@each_question
+def test_an_unforeseen_value_earns_the_general_hint_and_learns_nothing(one):
+    unforeseen = [
+        verdict
+        for value in (
+            123456,
+            -98.7654,
+            "no such word",
+            [1, 2, 3, 4, 5, 6, 7],
+            {"a": 1},
+            float("nan"),
+            diagnose,
+            object(),
+        )
+        if (verdict := diagnose(one.id, value)).status != "mistake"
+    ]
+    assert {verdict.status for verdict in unforeseen} <= {"different", "unusable"}
+    assert any(one.hint[:40] in " ".join(verdict.message.split()) for verdict in unforeseen)
+    for verdict in unforeseen:
+        assert_readable(verdict)
+        assert str(one.answer) not in verdict.message.replace(one.id, "")
+
+
+@each_function
+def test_inputs_come_fresh_for_every_call(one):
+    """A reference that spoils its arguments after use is still right, which the reader is told."""
+
+    def spoils(*arguments):
+        result = copy.deepcopy(one.reference(*arguments))
+        for argument in arguments:
+            if isinstance(argument, np.ndarray):
+                argument[...] = 0
+            elif hasattr(argument, "clear"):
+                argument.clear()
+        return result
+
+    assert diagnose(one.id, spoils).status == "correct"
+
+
+@each_function
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda *arguments: "no such thing", lambda *arguments: np.full((40, 40), np.nan), lambda *arguments: 1 / 0],
+    ids=["text", "table", "exception"],
+)
+def test_an_unforeseen_answer_is_shown_in_lines_that_fit(one, wrong):
+    verdict = diagnose(one.id, wrong)
+    assert verdict.status in ("different", "raised")
+    assert f"    {one.name}(" in verdict.message
+    assert_readable(verdict)
+
+
+@each_function
+def test_other_right_answers_are_right(one):
+    others = alternatives(one.id[:2]).ALTERNATIVES[one.id]
+    assert len(others) >= 2
+    for other in others:
+        assert diagnose(one.id, other).message == f"{one.id}: correct.", other.__name__
+
+
+@each_question
+def test_every_predicate_is_met_by_an_example(one):
+    """A mistake that is a test for values, like `is_negative`, has a value in the file of alternatives' EXAMPLES."""
+    for wrong, hint in one.mistakes.items():
+        if callable(wrong):
+            verdict = diagnose(one.id, alternatives(one.id[:2]).EXAMPLES[one.id][wrong.__name__])
+            assert verdict.mistake == wrong.__name__
+            assert " ".join(hint.split()) in " ".join(verdict.message.split())
+            assert_readable(verdict)
+
+
+@pytest.mark.parametrize("chapter", WRITTEN)
+def test_alternatives_are_of_exercises_that_exist(chapter):
+    file = alternatives(chapter)
+    assert set(file.ALTERNATIVES) | set(getattr(file, "EXAMPLES", {})) <= set(exercises_of(chapter))
+
+
+@each_notebook
+def test_a_notebook_asks_every_exercise_of_its_chapter_and_no_other(notebook):
+    chapter = notebook.stem[:2]
+    asked = [exercise_id for cell in code_cells(notebook) for exercise_id in checks(cell)]
+    assert len(asked) == len(set(asked))
+    assert set(asked) == (set(exercises_of(chapter)) if chapter in WRITTEN else set())
+
+
+@each_notebook
+def test_a_notebook_leaves_its_exercises_unattempted(notebook):
+    for cell in code_cells(notebook):
+        for exercise_id in checks(cell):
+            assert f"{exercise_id}: not attempted yet" in output_of(cell)
+
+
+@pytest.mark.parametrize(
+    "notebook", [path for path in NOTEBOOKS if path.stem[:2] in WRITTEN], ids=lambda path: path.stem
+)
+def test_the_solutions_solve_every_exercise(notebook):
+    solved = [
+        exercise_id
+        for cell in code_cells(notebook.parent / "solutions" / notebook.name)
+        for exercise_id in checks(cell)
+        if f"{exercise_id}: correct.\n" in output_of(cell)
+    ]
+    assert set(solved) == set(exercises_of(notebook.stem[:2]))
+
+
+def code_cells(notebook):
+    return [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+
+
+def checks(cell):
+    """The ids that a cell's calls of `check` name."""
+    lines = "".join(cell["source"]).splitlines()
+    source = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args]
+    return [
+        ast.literal_eval(call.args[0]) for call in calls if isinstance(call.func, ast.Name) and call.func.id == "check"
+    ]
+
+
+def output_of(cell):
+    return "".join("".join(output.get("text", "")) for output in cell["outputs"] if output["output_type"] == "stream")
+
+
+def without_spaces(text):
+    return re.sub(r"\s", "", text)

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 from transformer_lib.exercises.guard import Ending, Stopped, run_guarded
 
@@ -34,7 +35,7 @@ def swallows_with_finally():
         try:
             sum(range(10))
         finally:
-            continue
+            continue  # noqa: B012
 
 
 def swallows_with_suppress():
@@ -176,28 +177,40 @@ def test_output_and_warnings_are_dropped(capsys):
 
 
 def test_the_callers_generators_are_left_alone():
-    """In a plain interpreter, because checking types draws random numbers too."""
+    def draw():
+        return np.random.rand(), torch.rand(()).item()
+
+    def seed(number):
+        np.random.seed(number)
+        torch.manual_seed(number)
+
+    seed(7)
+    undisturbed = [draw() for _ in range(3)]
+    seed(7)
+    outside = [draw()]
+    inside = run_guarded([draw], seconds=60)
+    outside.append(draw())
+    run_guarded([lambda: seed(3)], seconds=60)
+    outside.append(draw())
+    assert outside == undisturbed
+    assert inside == run_guarded([draw], seconds=60)  # what an answer draws is the same in every check
+
+
+def test_pythons_generator_is_left_alone_and_torch_unloaded():
+    """In a plain interpreter: here, checking types draws from `random`, and somebody has imported torch."""
     script = """
-        import random
-        import numpy, torch
+        import random, sys
         from transformer_lib.exercises.guard import run_guarded
 
-        def seed(number):
-            random.seed(number), numpy.random.seed(number), torch.manual_seed(number)
-
-        def draw():
-            return random.random(), numpy.random.rand(), torch.rand(()).item()
-
-        seed(7)
-        undisturbed = [draw() for _ in range(3)]
-        seed(7)
-        outside = [draw()]
-        inside = run_guarded([draw], seconds=60)
-        outside.append(draw())
-        run_guarded([lambda: seed(3)], seconds=60)
-        outside.append(draw())
+        random.seed(7)
+        undisturbed = [random.random() for _ in range(2)]
+        random.seed(7)
+        outside = [random.random()]
+        inside = run_guarded([lambda: random.seed(3), random.random], seconds=60)
+        outside.append(random.random())
         assert outside == undisturbed
-        assert inside == run_guarded([draw], seconds=60)  # what an answer draws is the same in every check
+        assert inside == run_guarded([lambda: random.seed(3), random.random], seconds=60)
+        assert "torch" not in sys.modules
         print("left alone")
     """
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=300)

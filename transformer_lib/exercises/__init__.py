@@ -23,7 +23,7 @@ CHAPTERS = {
 }
 
 
-def check(exercise_id: str, answer: Any = ...) -> None:
+def check(exercise_id: object, answer: Any = ...) -> None:
     """Print one verdict on an answer, whatever the answer does; an exercise not attempted yet gets one quiet line.
 
     Args:
@@ -42,7 +42,7 @@ def check(exercise_id: str, answer: Any = ...) -> None:
     print(found)
 
 
-def diagnose(exercise_id: str, answer: Any = ...) -> Verdict:
+def diagnose(exercise_id: object, answer: Any = ...) -> Verdict:
     """Return the verdict that `check` prints.
 
     Args:

@@ -57,19 +57,20 @@ def misfit(function: Callable[..., Any], parameters: Sequence[str]) -> str:
     """Say in what way a function cannot be called with these positional arguments; nothing where it can."""
     try:
         signature = inspect.signature(function)
+        theirs = str(signature).partition(" -> ")[0]
     except Stopped:
         raise
     except BaseException:  # a built-in function without a signature, or an object that refuses to give one
         return ""
-    theirs, ours = ", ".join(map(str, signature.parameters.values())), ", ".join(parameters)
+    ours = ", ".join(parameters)
     count = "one argument" if len(parameters) == 1 else f"{len(parameters)} arguments"
     try:
         signature.bind(*parameters)
     except TypeError:
-        return f"it is called with {count}, ({ours}), and yours takes ({theirs})."
+        return f"it is called with {count}, ({ours}), and yours takes {theirs}."
     names = list(signature.parameters)[: len(parameters)]
     if sorted(names) == sorted(parameters) and names != list(parameters):
-        return f"its arguments come in the order ({ours}), and yours takes ({theirs})."
+        return f"its arguments come in the order ({ours}), and yours takes {theirs}."
     return ""
 
 

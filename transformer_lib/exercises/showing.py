@@ -1,5 +1,6 @@
 """Plain values as a few short lines, the same on every processor, with the place of the first difference in view."""
 
+import functools
 import math
 import textwrap
 from collections.abc import Callable, Sequence
@@ -42,11 +43,8 @@ def show(value: Any, at: Sequence[Any] = (), digits: int = 4, width: int = LINE)
         digits: significant digits of a float.
         width: characters a line may have.
     """
-    place, deeper = (at[0], at[1:]) if at else (None, ())
-
-    def inside(key: Any, item: Any) -> str:
-        return " ".join(show(item, deeper if key == place else (), digits, width - 2).split())
-
+    place, inside = at[0] if at else None, functools.partial(_item, at=at, digits=digits)
+    room = width - 8  # for an item: what the brackets leave, and a gap on either side
     match value:
         case Raised():
             return textwrap.fill(": ".join(filter(None, (value.kind, value.message))), width)
@@ -56,28 +54,30 @@ def show(value: Any, at: Sequence[Any] = (), digits: int = 4, width: int = LINE)
             return str(value)
         case int() | float() | complex():
             return number(value, digits)
+        case str() | bytes() | np.ndarray() | list() | tuple() | set() | dict() if width < 12:
+            return "…"
         case str() | bytes():
             return _text(value, place or 0, width)
         case np.ndarray() | list() | tuple() if (array := as_array(value)) is not None and array.ndim > 1:
             return _table(array, at, digits, width)
-        case np.ndarray() | list():
+        case np.ndarray() | list() | tuple():
             items = value.tolist() if isinstance(value, np.ndarray) else value
-            return _row(len(items), place or 0, lambda i: inside(i, items[i]), "[]", width)
-        case tuple():
-            brackets = ("(", ",)") if len(value) == 1 else ("(", ")")
-            return _row(len(value), place or 0, lambda i: inside(i, value[i]), brackets, width)
+            brackets = "[]" if not isinstance(value, tuple) else ("(", ",)" if len(value) == 1 else ")")
+            return _row(len(items), place or 0, lambda i: inside(i, items[i], width=room), brackets, width)
         case set():
-            parts = sorted(show(item, (), digits, width - 2) for item in value)
+            parts = sorted(_item(None, item, (), digits, room) for item in value)
             return _row(len(parts), 0, lambda i: parts[i], "{}", width) if parts else "set()"
         case dict():
             keys = list(value)
+            names = [show(key, width=width // 3) for key in keys]
+            items = [inside(key, value[key], width=room - width // 3 - 2) for key in keys]
             middle = keys.index(place) if place in value else 0
-            return _row(len(keys), middle, lambda i: f"{show(keys[i])}: {inside(keys[i], value[keys[i]])}", "{}", width)
+            return _row(len(keys), middle, lambda i: f"{names[i]}: {items[i]}", "{}", width)
         case _:
             return str(value)
 
 
-def number(value: complex, digits: int = 4) -> str:
+def number(value: int | float | complex, digits: int = 4) -> str:
     """Return a number with so many significant digits, in a form that rounding noise does not change."""
     if isinstance(value, complex):
         return f"({number(value.real, digits)} + {number(value.imag, digits)}j)"
@@ -104,22 +104,29 @@ def show_pair(expected: Any, given: Any, at: Sequence[Any]) -> tuple[str, str]:
 
 def show_call(name: str, arguments: dict[str, Any]) -> str:
     """Return the call of a function with these plain arguments, ready to be pasted where it fits on one line."""
-    texts = {}
-    for key, value in arguments.items():
-        maker = "torch.tensor" if isinstance(value, TensorCopy) else "np.array"
-        texts[key] = f"{maker}({show(value)})" if isinstance(value, np.ndarray) else show(value)
-    call = f"{name}({', '.join(texts.values())})"
+    call = f"{name}({', '.join(_made(value, LINE) for value in arguments.values())})"
     if len(call) <= WIDTH - 4 and "\n" not in call:
         return call
-    lines = [f"{name}({', '.join(texts)}), where"]
+    lines = [f"{name}({', '.join(arguments)}), where"]
     for key, value in arguments.items():
-        text, single = show(value), texts[key]
-        lines.append(
-            f"{key} is {describe(value)}:\n{textwrap.indent(text, '    ')}"
-            if len(single) > LINE - len(key) - 3 or "\n" in single
-            else f"{key} = {single}"
-        )
+        text = _made(value, LINE - len(key))
+        in_lines = f"{key} is {describe(value)}:\n{textwrap.indent(show(value), '    ')}"
+        lines.append(in_lines if "\n" in text else f"{key} = {text}")
     return "\n".join(lines)
+
+
+def _made(value: Any, width: int) -> str:
+    """Show a value as the Python that makes it."""
+    if not isinstance(value, np.ndarray):
+        return show(value, width=width)
+    maker = "torch.tensor" if isinstance(value, TensorCopy) else "np.array"
+    return f"{maker}({show(value, width=width - len(maker))})"
+
+
+def _item(key: Any, item: Any, at: Sequence[Any], digits: int, width: int) -> str:
+    """Show what a container holds under a key, on one line."""
+    text = show(item, at[1:] if at and at[0] == key else (), digits, width)
+    return text if "\n" not in text else textwrap.shorten(text, width, placeholder=" …")
 
 
 def _text(value: str | bytes, middle: int, width: int) -> str:
@@ -136,6 +143,7 @@ def _text(value: str | bytes, middle: int, width: int) -> str:
 
 def _row(length: int, middle: int, text: Callable[[int], str], brackets: Sequence[str], width: int) -> str:
     """Put items between brackets, as many of those around one of them as fit on a line."""
+    text = functools.cache(text)
     for most in range(min(ITEMS, max(length, 1)), 0, -1):
         line = ", ".join("…" if i is None else text(i) for i in _around(length, middle, most))
         if len(line) <= width - 2 or most == 1:
@@ -166,7 +174,7 @@ def _table(array: np.ndarray, at: Sequence[Any], digits: int, width: int) -> str
             ["…" if j is None else show(cleaned[i][j], (), digits) for j in columns] for i in rows if i is not None
         ]
         widths = [max(map(len, texts_of_column)) for texts_of_column in zip(*texts, strict=True)]
-        if sum(widths) + 2 * len(widths) <= width or most == 1:
+        if sum(widths) + 2 * len(widths) + 2 <= width or most == 1:
             break
     lines = iter("[" + ", ".join(text.rjust(w) for text, w in zip(line, widths, strict=True)) + "]" for line in texts)
     return label + "[" + ",\n ".join("…" if i is None else next(lines) for i in rows) + "]"

@@ -117,7 +117,9 @@ def _opaque(value: Any) -> Opaque:
         return Opaque(
             "a coroutine", "A function defined with `async def` has to be awaited; here a plain `def` will do."
         )
-    return Opaque("a function" if inspect.isroutine(value) else f"{a(type(value).__name__)} object")
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return Opaque("a class" if inspect.isclass(value) else "a function")
+    return Opaque(f"{a(type(value).__name__)} object")
 
 
 def a(noun: str) -> str:
@@ -191,7 +193,7 @@ def first_difference(expected: Any, given: Any, *, rtol: float = 1e-5, atol: flo
     return None if len(expected) == len(given) else (min(len(expected), len(given)),)
 
 
-def _close(expected: complex, given: complex, rtol: float, atol: float) -> bool:
+def _close(expected: int | float | complex, given: int | float | complex, rtol: float, atol: float) -> bool:
     if expected == given or (isinstance(expected, int) and isinstance(given, int)):
         return expected == given
     try:
