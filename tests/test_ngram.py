@@ -144,11 +144,12 @@ def test_integers_may_come_in_any_container(kind):
     assert NGramModel(2, 3).fit([kind([0, 1]), kind([1, 2])]).counts([1]).tolist() == [0, 0, 1]
 
 
-def test_scores_of_no_tokens():
-    model = NGramModel(2, 5).fit(TOY)
-    assert model.token_nats([]).shape == (0,)
-    with pytest.raises(ValueError, match="tokens is empty"):
-        model.nats_per_token([])
+@pytest.mark.parametrize("empty", [[], (), [[], []], np.zeros(0, dtype=int), np.zeros(0)])
+def test_no_tokens_are_refused(empty):
+    model = NGramModel(2, 5, JelinekMercer()).fit(TOY)
+    for ask in (model.fit, model.fit_weights, model.token_nats, model.nats_per_token):
+        with pytest.raises(ValueError, match="tokens is empty: pass at least one token"):
+            ask(empty)
 
 
 # --- impossible events -------------------------------------------------------------------------------------------
@@ -223,8 +224,6 @@ def test_refused_sizes(order, vocab_size, match):
 @pytest.mark.parametrize(
     ("tokens", "error", "match"),
     [
-        ([], ValueError, "tokens is empty"),
-        ([[], []], ValueError, "tokens is empty"),
         ([0, 5], ValueError, r"tokens\[1\]=5 must be at least 0 and below vocab_size=5"),
         ([[0], [1, 2, -1]], ValueError, r"tokens\[2\]=-1 must be"),
         ([0.0, 1.0], TypeError, "dtype float64: it must hold integers"),

@@ -342,6 +342,13 @@ def test_jelinek_mercer_refuses_a_weight(weight):
         JelinekMercer((0.5, weight))
 
 
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_weights_may_come_in_a_tuple_or_a_list(kind):
+    expected = NGramModel(2, 3, JelinekMercer((0.25, 0.75))).fit([0, 1, 2, 1, 0]).probabilities([1])
+    actual = NGramModel(2, 3, JelinekMercer(kind([0.25, 0.75]))).fit([0, 1, 2, 1, 0]).probabilities([1])
+    np.testing.assert_array_equal(actual, expected)
+
+
 def test_jelinek_mercer_wants_one_weight_per_order():
     with pytest.raises(ValueError, match=r"weights has 2 entries and must have order=3"):
         NGramModel(3, 4, JelinekMercer((0.5, 0.5))).fit([0, 1, 2])

@@ -90,6 +90,8 @@ def lay_end_to_end(tokens: Tokens, vocab_size: int) -> tuple[Int[np.ndarray, " T
     """One sequence or a list of them as one array, and how many tokens come before each token in its own sequence."""
     nested = isinstance(tokens, list | tuple) and len(tokens) > 0 and np.ndim(tokens[0]) > 0
     sequences = [check_tokens(sequence, vocab_size) for sequence in (tokens if nested else [tokens])]
+    if not any(map(len, sequences)):
+        raise ValueError("tokens is empty: pass at least one token")
     return np.concatenate(sequences), np.concatenate([np.arange(len(sequence)) for sequence in sequences])
 
 

@@ -3,7 +3,7 @@
     p(w_1 … w_T) = Π_i p(w_i | w_{i-n+1} … w_{i-1})
 
 The counting is in counts.py, the step from counts to probabilities in smoothing.py.
-Jurafsky & Martin, *Speech and Language Processing*, chapter 3.
+Jurafsky & Martin, *Speech and Language Processing*, third edition (draft), chapter 3.
 """
 
 import numpy as np
@@ -29,9 +29,7 @@ class NGramModel:
 
     def __init__(self, order: int, vocab_size: int, smoothing: Smoothing = Unsmoothed()) -> None:  # noqa: B008 (frozen)
         if order < 1:
-            raise ValueError(
-                f"order={order} must be at least 1: order 1 predicts from no context, order 2 from one token"
-            )
+            raise ValueError(f"order={order} must be at least 1: order 1 has no context, order 2 has one token")
         if vocab_size < 1:
             raise ValueError(f"vocab_size={vocab_size} must be at least 1: tokens are integers below it")
         if not isinstance(smoothing, Smoothing):
@@ -51,10 +49,7 @@ class NGramModel:
         Returns:
             The model itself.
         """
-        flat, depths = lay_end_to_end(tokens, self.vocab_size)
-        if len(flat) == 0:
-            raise ValueError("tokens is empty: there is nothing to count; pass at least one token")
-        return self._use(count_ngrams(flat, depths, self.order, self.vocab_size))
+        return self._use(count_ngrams(*lay_end_to_end(tokens, self.vocab_size), self.order, self.vocab_size))
 
     def fit_weights(self, held_out: Tokens) -> "NGramModel":
         """Replace the weights of Jelinek–Mercer smoothing by those that suit held-out text best.
@@ -135,10 +130,7 @@ class NGramModel:
 
     def nats_per_token(self, tokens: Tokens) -> float:
         """The mean of `token_nats`: the cross-entropy of a text under the model, inf being possible unsmoothed."""
-        nats = self.token_nats(tokens)
-        if len(nats) == 0:
-            raise ValueError("tokens is empty: a mean needs at least one token to score")
-        return float(nats.mean())
+        return float(self.token_nats(tokens).mean())
 
     def sample(self, n_tokens: int, *, prompt: Tokens = (), generator: np.random.Generator | None = None) -> list[int]:
         """Draw tokens one after the other, each from the distribution after those before it.
@@ -160,15 +152,16 @@ class NGramModel:
         if n_tokens < 0:
             raise ValueError(f"n_tokens={n_tokens} must be at least 0")
         generator = np.random.default_rng() if generator is None else generator
-        history = check_tokens(prompt, self.vocab_size).tolist()
-        drawn: list[int] = []
-        while len(drawn) < n_tokens:
-            context = (history + drawn)[-self.order :] if len(drawn) < self.order else drawn[-self.order :]
-            p = self._distribution(context) if drawn else self.probabilities(context)
+        tokens = check_tokens(prompt, self.vocab_size).tolist()
+        start = len(tokens)
+        if n_tokens > 0:
+            self.probabilities(tokens)  # raises where the prompt leads nowhere
+        while len(tokens) < start + n_tokens:
+            p = self._distribution(tokens[-self.order :])
             if not p.any():
                 break
-            drawn.append(int(generator.choice(self.vocab_size, p=p)))
-        return drawn
+            tokens.append(int(generator.choice(self.vocab_size, p=p)))
+        return tokens[start:]
 
     @property
     def n_contexts(self) -> int:

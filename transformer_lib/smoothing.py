@@ -1,9 +1,11 @@
 """Four ways to turn n-gram counts into probabilities.
 
 Write c(h w) for how often token w followed the context h, c(h) = Σ_w c(h w), h' for h without its first token, and
-p_0 = 1/V. All four give an n-gram a part that depends on its own count, and give its context a part for the rest:
+p_0 = 1/V. All four are one pattern, a part for the n-gram's own count and a part that its context leaves over:
 
-    p_n(w | h) = direct(h w)  and, from all but the first,  rest(h) [· p_{n-1}(w | h')].
+    p_n(w | h) = direct(h w) + rest(h) · p_{n-1}(w | h')
+
+Unsmoothed leaves nothing, add-k leaves k V / (c(h) + k V) to p_0, and the other two leave theirs to the lower order.
 
 Chen & Goodman, "An empirical study of smoothing techniques for language modeling", Computer Speech & Language 13
 (1999), 359–394.
@@ -30,8 +32,8 @@ class Level:
     """What one order contributes.
 
     Attributes:
-        direct: (M+1,) per n-gram; the last is for an n-gram never seen.
-        rest: (C+1,) per context; the last is for a context never seen.
+        direct: (M+1,) probability per n-gram; the last is for an n-gram never seen.
+        rest: (C+1,) factor per context; the last is for a context never seen.
     """
 
     direct: Float[np.ndarray, " ngrams"]
@@ -82,13 +84,13 @@ class AddK(Smoothing):
             raise ValueError(f"k={self.k} must be above 0 and finite: Unsmoothed() adds nothing")
 
     def level(self, tables: Sequence[CountTable], n: int) -> Level:
-        """An n-gram's share for its count, and the share that every token gets besides."""
+        """An n-gram's share for its count, and the share rest · p_0 that every token gets besides."""
         table = tables[n - 1]
         totals = _sum_by_context(table.counts, table) + self.k * table.vocab_size
         return Level(table.counts / totals[table.contexts], self.k / totals)
 
     def combine(self, direct: Rows, rest: Rows, lower: Rows) -> Rows:
-        """Both shares: add-k never asks a shorter context."""
+        """Both shares; a shorter context is never asked."""
         return direct + rest
 
 
@@ -106,14 +108,12 @@ class JelinekMercer(Smoothing):
             longer ones left, 1/2, 1/4, 1/8 …; `NGramModel.fit_weights` finds better ones.
     """
 
-    weights: tuple[float, ...] | None = None
+    weights: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        for n, weight in enumerate(self.weights or (), start=1):
+        for i, weight in enumerate(() if self.weights is None else self.weights):
             if not 0 <= weight < 1:
-                raise ValueError(
-                    f"weights[{n - 1}]={weight} must be at least 0 and below 1: a 1 leaves nothing to lower orders"
-                )
+                raise ValueError(f"weights[{i}]={weight} must be at least 0 and below 1: 1 leaves lower orders nothing")
 
     def level(self, tables: Sequence[CountTable], n: int) -> Level:
         """λ_n of the relative frequencies; the rest is all there is where the context was never seen."""
@@ -173,8 +173,8 @@ class KneserNey(Smoothing):
 
     so that what is taken is what is given. At the highest order c counts occurrences. Below it, where p_{n-1} is asked
     only for what the longer context could not say, c(g) is N1+(• g), how many different tokens came before g:
-    "Francisco" is frequent but follows one word. Each order takes D(0) = 0 and, from n_k, how many of its n-grams
-    have c = k,
+    "Francisco" is frequent but follows one word. (What only ever began a sequence had no token before it: c is 0.)
+    Each order takes D(0) = 0 and, from n_k, how many of its n-grams have c = k,
 
         Y = n_1 / (n_1 + 2 n_2),   D(1) = 1 - 2Y n_2/n_1,   D(2) = 2 - 3Y n_3/n_2,   D(3 or more) = 3 - 4Y n_4/n_3.
 
