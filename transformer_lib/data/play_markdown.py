@@ -53,7 +53,7 @@ def _scene(match: re.Match[str]) -> str:
 
 
 def _procession(match: re.Match[str]) -> str:
-    return f"\n\n_{re.sub(r'(?m)^[0-9]+. ', '', match[1]).strip()}_\n"
+    return f"\n\n_{re.sub(r'(?m)^[0-9]+[.] ', '', match[1]).strip()}_\n"
 
 
 def _editorial(match: re.Match[str]) -> str:
