@@ -2,10 +2,10 @@
 
 import sys
 
-from transformer_lib.data import shakespeare
+from transformer_lib.data import shakespeare, vocabularies
 from transformer_lib.data.archives import ArchiveError
 
-ARCHIVES = (shakespeare.ARCHIVE,)
+ARCHIVES = (shakespeare.ARCHIVE, *vocabularies.ARCHIVES)
 
 
 def main() -> int:
