@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
 
 from tqdm import tqdm
 
@@ -81,7 +80,7 @@ class BPETokenizer(ByteLevelTokenizer):
         special_tokens: Sequence[str] = (),
         pattern: str = GPT2,
         progress: bool = False,
-    ) -> Self:
+    ) -> "BPETokenizer":
         """Learn the merges of a text.
 
         Args:
@@ -159,7 +158,7 @@ class BPETokenizer(ByteLevelTokenizer):
         tokenizer_json.write_bpe(path, self.merges, self.vocabulary, self.special_tokens, self.pattern)
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> "BPETokenizer":
         """Read a `tokenizer.json`, written by save or by another library.
 
         Raises:
@@ -194,7 +193,7 @@ def _commonest_pairs(counts: PairCounts, n_merges: int) -> Iterator[Pair]:
         count, pair = heappop(queue)
         if counts.pairs[pair] == -count:
             yield pair
-            for changed in counts.merge(pair, new):
+            for changed in counts.merge(pair, new) & counts.pairs.keys():
                 heappush(queue, (-counts.pairs[changed], changed))
             new += 1
 

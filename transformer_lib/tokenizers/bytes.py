@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from operator import index
 from pathlib import Path
-from typing import Self
+from typing import SupportsIndex
 
 # Each byte as one character that prints, in GPT-2's order; vocabulary files are written in this alphabet. Bytes that
 # print in Latin-1 stand for themselves and come first; the others borrow the characters from U+0100 on: a space is "Ġ".
@@ -33,7 +33,7 @@ class ByteLevelTokenizer:
         """Return the number of rows V an embedding of these tokens needs: one more than the largest id."""
         return max(self._bytes_of) + 1
 
-    def token_bytes(self, token: int) -> bytes:
+    def token_bytes(self, token: SupportsIndex) -> bytes:
         """Return the byte string of one token id.
 
         Raises:
@@ -41,23 +41,23 @@ class ByteLevelTokenizer:
         """
         return self.decode_bytes([token])
 
-    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+    def decode_bytes(self, ids: Iterable[SupportsIndex]) -> bytes:
         """Return the bytes of the token ids, joined; not always whole characters.
 
         Raises:
             ValueError: no token has one of these ids.
         """
-        ids = [index(token) for token in ids]
+        numbers = [index(token) for token in ids]
         try:
-            return b"".join([self._bytes_of[token] for token in ids])
+            return b"".join([self._bytes_of[number] for number in numbers])
         except KeyError:
-            position = next(i for i, token in enumerate(ids) if token not in self._bytes_of)
+            position = next(i for i, number in enumerate(numbers) if number not in self._bytes_of)
             raise ValueError(
-                f"ids[{position}]={ids[position]} must be one of the {len(self._bytes_of)} token ids, "
+                f"ids[{position}]={numbers[position]} must be one of the {len(self._bytes_of)} token ids, "
                 f"0 to {self.vocab_size - 1}: was it made by another tokenizer?"
             ) from None
 
-    def decode(self, ids: Iterable[int], *, errors: str = "replace") -> str:
+    def decode(self, ids: Iterable[SupportsIndex], *, errors: str = "replace") -> str:
         """Return the text of the token ids; decode(encode(text)) == text for every text.
 
         Args:
@@ -67,7 +67,7 @@ class ByteLevelTokenizer:
         """
         return self.decode_bytes(ids).decode("utf-8", errors)
 
-    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+    def stream(self, ids: Iterable[SupportsIndex]) -> Iterator[str]:
         """Yield the text of the ids as they arrive, each character as soon as its last byte is there.
 
         Joined, the parts are decode(ids). Bytes that cannot become a character are yielded as U+FFFD.
@@ -99,7 +99,7 @@ class BytesTokenizer(ByteLevelTokenizer):
         Path(path).write_text(json.dumps({"type": "bytes"}) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> "BytesTokenizer":
         """Read a tokenizer that save wrote.
 
         Raises:

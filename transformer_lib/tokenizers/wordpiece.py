@@ -27,7 +27,7 @@ from itertools import islice
 from math import log
 from operator import index
 from pathlib import Path
-from typing import Self
+from typing import SupportsIndex
 
 from tqdm import tqdm
 
@@ -102,7 +102,7 @@ class WordPieceTokenizer:
         score: Score = likelihood_ratio,
         min_count: int = 1,
         progress: bool = False,
-    ) -> Self:
+    ) -> "WordPieceTokenizer":
         """Learn a vocabulary from a text.
 
         Args:
@@ -161,22 +161,22 @@ class WordPieceTokenizer:
                     ids += self._cache.get(word) or self._encode_word(word)
         return ids
 
-    def tokens(self, ids: Iterable[int]) -> list[str]:
+    def tokens(self, ids: Iterable[SupportsIndex]) -> list[str]:
         """Return the tokens of the ids.
 
         Raises:
             ValueError: no token has one of these ids.
         """
-        ids = [index(token) for token in ids]
-        for position, token in enumerate(ids):
-            if token not in self._tokens:
+        numbers = [index(token) for token in ids]
+        for position, number in enumerate(numbers):
+            if number not in self._tokens:
                 raise ValueError(
-                    f"ids[{position}]={token} must be one of the {len(self._tokens)} token ids, 0 to "
-                    f"{self.vocab_size - 1}: was it made by another tokenizer?"
+                    f"ids[{position}]={number} must be one of the {len(self._tokens)} token ids, "
+                    f"0 to {self.vocab_size - 1}: was it made by another tokenizer?"
                 )
-        return [self._tokens[token] for token in ids]
+        return [self._tokens[number] for number in numbers]
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """Return the words of the token ids, with a space between any two.
 
         Where the text had spaces, capitals and accents is lost in encoding: "don't" comes back as "don ' t".
@@ -195,7 +195,7 @@ class WordPieceTokenizer:
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> "WordPieceTokenizer":
         """Read a `tokenizer.json`, written by save or by another library.
 
         Raises:
