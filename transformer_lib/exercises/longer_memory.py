@@ -177,7 +177,10 @@ def rows_to_discount(generator):
         yield counts, float(generator.uniform(0.3, 0.9)), generator.dirichlet(np.ones(vocab_size))
 
 
-@exercise("02.discount", inputs=rows_to_discount)
+TAKE_AND_GIVE = "Sum yours. What it lacks of 1 was taken and not given; what it has above 1 was given and never taken."
+
+
+@exercise("02.discount", inputs=rows_to_discount, hint=TAKE_AND_GIVE)
 def discount(counts, D, lower):
     """Absolute discounting: D from each count above 0, and all that was taken to the lower order."""
     total = counts.sum()
@@ -294,10 +297,3 @@ def divided_by_the_size_of_the_vocabulary(counts):
 def not_divided_at_all(counts):
     """These are the right counts. A distribution sums to 1."""
     return np.count_nonzero(counts, axis=0)
-
-
-@continuation.mistake
-def divided_by_occurrences(counts):
-    """You divide each token's number of predecessors by its own number of occurrences. That says how varied its
-    company is; it makes no distribution over tokens."""
-    return np.count_nonzero(counts, axis=0) / np.maximum(counts.sum(axis=0), 1)
