@@ -168,6 +168,13 @@ def fingerprint(group):
     return digest.hexdigest()
 
 
+def read(path):
+    if not os.path.exists(path):
+        return ""
+    with open(path) as file:
+        return file.read()
+
+
 def say(message):
     print("set-up: " + message, flush=True)
 
@@ -177,8 +184,7 @@ def set_up(group):
     make_environment()
     stamp = os.path.join(ENVIRONMENT, "made-from-" + group)
     wanted = fingerprint(group)
-    made = os.path.exists(stamp) and open(stamp).read() == wanted
-    if not made:
+    if read(stamp) != wanted:
         open(UNFINISHED, "w").close()
         install(group)
         os.remove(UNFINISHED)

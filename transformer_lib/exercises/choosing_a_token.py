@@ -1,0 +1,212 @@
+"""Exercises of chapter 05: from a distribution to a token."""
+
+import torch
+
+from transformer_lib.exercises.engine import Question, exercise
+
+colder = Question(
+    "05.colder",
+    16,
+    hint="What does dividing the logits by T do to a ratio of probabilities? It is e to the power of a difference.",
+    mistakes={
+        4: "That is the ratio at temperature 1. A colder temperature makes the strong stronger.",
+        8: "The ratio was multiplied by 1/T. But T divides the *logits*, and a ratio of probabilities is e to the "
+        "power of their difference.",
+        2: "The ratio went the wrong way: that is warmer. Below 1 a temperature sharpens, so the ratio grows.",
+        16 / 17: "That is the probability of the first. How many times as likely as the second is it?",
+        1.6: "The probability was divided by T. It is no probability any more, and it is the logits that T divides.",
+    },
+)
+
+
+def logits_and_temperatures(generator):
+    """Few tokens and many, warm, cold and zero; the last would overflow an exponential."""
+    yield torch.tensor([0.0, 1.0]), 1.0
+    yield torch.tensor([0.0, 1.0, 3.0]), 2.0
+    yield torch.tensor([2.0, -1.0, 0.5]), 0.5
+    yield torch.tensor([1.0, 4.0, 2.0]), 0.0
+    yield torch.from_numpy(generator.normal(size=12)), 0.7
+    yield torch.tensor([4000.0, 4001.0, 3999.0]), 1.0
+
+
+def _greedy(logits):
+    return torch.nn.functional.one_hot(logits.argmax(), len(logits)).to(logits.dtype)
+
+
+@exercise("05.temperature_probabilities", inputs=logits_and_temperatures)
+def temperature_probabilities(logits, temperature):
+    """Divide, subtract the largest, exponentiate, normalise."""
+    if temperature == 0:
+        return _greedy(logits)
+    return torch.softmax(logits / temperature, dim=0)
+
+
+@temperature_probabilities.mistake
+def temperature_multiplied(logits, temperature):
+    """You multiply by the temperature, so that yours gets sharper as it gets hotter, and even at 0. Heat evens
+    things out: which operation shrinks the differences between logits as T grows?"""
+    return torch.softmax(logits * temperature, dim=0)
+
+
+@temperature_probabilities.mistake
+def probabilities_divided_instead_of_logits(logits, temperature):
+    """You divide the probabilities by T and scale them to sum to 1 again, and the second undoes the first:
+    nothing is left of the temperature. It has to act before the exponential."""
+    if temperature == 0:
+        return _greedy(logits)
+    p = torch.softmax(logits, dim=0) / temperature
+    return p / p.sum()
+
+
+@temperature_probabilities.mistake
+def power_not_inverted(logits, temperature):
+    """The probabilities are raised to the power T. Dividing the logits by T raises them to another power: at T
+    = 2 a ratio should become smaller."""
+    if temperature == 0:
+        return _greedy(logits)
+    p = torch.softmax(logits, dim=0) ** temperature
+    return p / p.sum()
+
+
+@temperature_probabilities.mistake
+def zero_not_handled(logits, temperature):
+    """Right wherever T is above 0. At 0 you divide by zero, and what comes out is not a number: the limit needs
+    a case of its own."""
+    return torch.softmax(logits / temperature, dim=0)
+
+
+@temperature_probabilities.mistake
+def the_exponential_overflows(logits, temperature):
+    """Right for small logits. e to the power of 4000 is infinite, and infinity divided by infinity is not a
+    number. A softmax does not change when all logits move by the same amount: which amount helps?"""
+    if temperature == 0:
+        return _greedy(logits)
+    z = torch.exp(logits / temperature)
+    return z / z.sum()
+
+
+def distributions_and_masses(generator):
+    """Small distributions without ties; a first token that is larger than p; p = 1."""
+    yield torch.tensor([0.7, 0.3]), 0.5
+    yield torch.tensor([0.2, 0.5, 0.3]), 0.6
+    yield torch.tensor([0.05, 0.6, 0.1, 0.25]), 0.8
+    yield torch.tensor([0.15, 0.25, 0.6]), 1.0
+    yield torch.from_numpy(generator.dirichlet([0.5] * 10)), 0.9
+
+
+def _kept(probabilities, keep):
+    kept = torch.where(keep, probabilities, torch.zeros_like(probabilities))
+    return kept / kept.sum()
+
+
+def _ahead(probabilities):
+    """The mass of all tokens that are likelier than each."""
+    return (probabilities * (probabilities > probabilities[:, None])).sum(dim=1)
+
+
+@exercise("05.top_p_probabilities", inputs=distributions_and_masses)
+def top_p_probabilities(probabilities, p):
+    """Keep a token if those likelier than it have not reached p yet."""
+    return _kept(probabilities, _ahead(probabilities) < p)
+
+
+@top_p_probabilities.mistake
+def the_crossing_token_dropped(probabilities, p):
+    """You keep tokens as long as their sum stays within p, so the kept ones fall short of it, and where the
+    first token alone is larger than p nothing is left. The token that crosses p belongs to the nucleus."""
+    return _kept(probabilities, _ahead(probabilities) + probabilities <= p + 1e-12)
+
+
+@top_p_probabilities.mistake
+def not_scaled_up(probabilities, p):
+    """The right tokens are kept, but what is left sums to less than 1. It has to be a distribution again."""
+    return torch.where(_ahead(probabilities) < p, probabilities, torch.zeros_like(probabilities))
+
+
+@top_p_probabilities.mistake
+def in_sorted_order(probabilities, p):
+    """The right numbers in the wrong places: yours are sorted. A token's id is its place, so what was computed
+    in sorted order has to go back to where it came from."""
+    return top_p_probabilities(probabilities, p).sort(descending=True).values
+
+
+@top_p_probabilities.mistake
+def the_unlikely_kept(probabilities, p):
+    """You collect from the unlikely end: a sort is ascending unless it is told otherwise. The nucleus starts
+    with the likeliest token."""
+    behind = (probabilities * (probabilities < probabilities[:, None])).sum(dim=1)
+    return _kept(probabilities, behind < p)
+
+
+@top_p_probabilities.mistake
+def each_compared_with_one_minus_p(probabilities, p):
+    """You look at each token by itself, and keep it if it has at least 1 - p. Top-p asks about a sum: together
+    the kept ones reach p."""
+    return _kept(probabilities, probabilities >= 1 - p)
+
+
+def distributions_and_numbers(generator):
+    """Numbers inside each stretch, at the very start of one, and in a distribution with an impossible token."""
+    yield torch.tensor([0.5, 0.5]), 0.25
+    yield torch.tensor([0.5, 0.5]), 0.5
+    yield torch.tensor([0.5, 0.25, 0.25]), 0.0
+    yield torch.tensor([0.25, 0.5, 0.25]), 0.9
+    yield torch.tensor([0.125, 0.0, 0.125, 0.75]), 0.125
+    yield torch.tensor([0.125, 0.5, 0.125, 0.25]), 0.7
+    yield torch.tensor([0.125, 0.25, 0.5, 0.125]), 0.95
+
+
+@exercise("05.draw", inputs=distributions_and_numbers)
+def draw(probabilities, u):
+    """Count the stretches that end at or before u."""
+    return int((torch.cumsum(probabilities, dim=0) <= u).sum())
+
+
+@draw.mistake
+def always_the_likeliest(probabilities, u):
+    """That is greedy: u makes no difference to it. Lay the probabilities end to end along [0, 1). Where does u
+    fall?"""
+    return int(probabilities.argmax())
+
+
+@draw.mistake
+def the_first_at_least_as_likely_as_u(probabilities, u):
+    """You compare u with each probability by itself. The stretch of a token begins where the one before it
+    ends, so it is the *sums* that u has to be compared with."""
+    longer = (probabilities > u).nonzero()
+    return int(longer[0]) if len(longer) else len(probabilities) - 1
+
+
+@draw.mistake
+def the_boundary_on_the_wrong_side(probabilities, u):
+    """Right unless u falls exactly where one stretch ends and the next begins. The interval of u is [0, 1): it
+    holds its start and not its end, and so does each stretch. As it is, a token with probability 0 can be
+    drawn."""
+    return int((torch.cumsum(probabilities, dim=0) < u).sum())
+
+
+@draw.mistake
+def one_too_far(probabilities, u):
+    """You are one token too far, as if the count began at 1, or as if a token's stretch began where it ends."""
+    return int((torch.cumsum(probabilities, dim=0) <= u).sum()) + 1
+
+
+@draw.mistake
+def u_scaled_to_the_vocabulary(probabilities, u):
+    """Every token gets a stretch of the same length in yours: the probabilities are never looked at."""
+    return int(u * len(probabilities))
+
+
+longest_walk = Question(
+    "05.longest_walk",
+    72,
+    hint="After a character, greedy always does the same. How many different characters can stand in a row before "
+    "one of them has to come again?",
+    mistakes={
+        71: "You counted the steps. The character it begins with counts too.",
+        73: "That one is the repetition itself: asked is how many stand there before it.",
+        5184: "That is how many *pairs* there are. A bigram model that sees the same single character again makes the "
+        "same choice again.",
+        1: "That would be a loop of one character. Possible, but not the most.",
+    },
+)
