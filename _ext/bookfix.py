@@ -12,7 +12,9 @@ from sphinx.jinja2glue import BuiltinTemplateLoader
 MENDS = [
     # 1.5 MB of script that draws icons which the style sheets draw already
     (r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>\n?', ""),
-    # the theme says these twice
+    # settings for thebe, which is off
+    (r"<script type=\"text/x-thebe-config\">[^<]*</script>\s*<script>kernelName = '\w+'</script>", ""),
+    # the theme says this twice
     (r'<meta name="viewport" content="width=device-width, initial-scale=1" ?/>', ""),
     # the left column is the one part of the page outside any landmark
     (r'<div id="pst-primary-sidebar"', '<div id="pst-primary-sidebar" role="region" aria-label="Sidebar"'),

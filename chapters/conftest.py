@@ -9,6 +9,7 @@ import os
 import re
 from collections import defaultdict
 
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-5
@@ -63,4 +64,10 @@ def compare_outputs(self, test, ref, skip_compare=None):
     return strict_comparison(self, test, ref, skip_compare)
 
 
+def execute_cell_input(self, cell_input, allow_stdin=None):
+    """As Jupyter does it, with history: without one, IPython shows what a closing semicolon should silence."""
+    return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
+
+
 IPyNbCell.compare_outputs = compare_outputs
+RunningKernel.execute_cell_input = execute_cell_input

@@ -8,7 +8,10 @@ ROOT = Path(__file__).resolve().parents[2]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
-READY = "() => Promise.all([document.fonts.ready, window.MathJax?.startup?.promise])"
+SHOWN = """() => {
+    const shown = [document.fonts.ready, window.MathJax?.startup?.promise];
+    Promise.all(shown).then(() => { window.everythingIsShown = true; });
+}"""
 
 
 def pages() -> list[str]:
@@ -31,7 +34,8 @@ class Visit:
         page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
         page.goto(address)
         page.add_style_tag(content=STILL)
-        page.evaluate(READY)
+        page.evaluate(SHOWN)
+        page.wait_for_function("window.everythingIsShown")
 
     def outside(self) -> list[str]:
         """What the page asked of other machines."""
@@ -54,9 +58,9 @@ class Visit:
             }"""
         )
 
-    def accessibility(self) -> list[str]:
-        """What axe-core finds, colours apart."""
-        return self.axe({"runOnly": RULES, "rules": {"color-contrast": {"enabled": False}}})
+    def accessibility(self, *, colours: bool = True) -> list[str]:
+        """What axe-core finds, with or without its look at colours."""
+        return self.axe({"runOnly": RULES, "rules": {"color-contrast": {"enabled": colours}}})
 
     def pale(self, *, exclude: tuple[str, ...] = ()) -> list[str]:
         """Text too near the colour behind it, but for what is excluded, since this rule looks long at every word."""

@@ -1,0 +1,144 @@
+"""The book's Sphinx extensions and settings, on a book of two pages that is built, changed and broken."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from conftest import ROOT, Build, build_book
+from notebook_trials import code, figure, glued, notebook, png, store
+
+PAGE = """\
+# A page
+
+The loss is {glue:text}`chapters/01_trial.ipynb::loss:.2f`, and $\\R$ is a set.
+
+```{widget} trial
+:data: trial.json
+
+Shown without JavaScript.
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory) -> Path:
+    """A small book with the real book's settings and extensions."""
+    book = tmp_path_factory.mktemp("trial")
+    for name in ("_ext", "_static"):
+        shutil.copytree(ROOT / name, book / name)
+    shutil.copy(ROOT / "_config.yml", book)
+    (book / "references.bib").touch()
+    (book / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: chapters/01_trial\n")
+    (book / "intro.md").write_text(PAGE)
+    (book / "trial.json").write_text('{"text": "</script><p>苹果"}', encoding="utf-8")
+    widgets = book / "extra" / "widgets"
+    widgets.mkdir(parents=True)
+    for name in ("widgets.js", "widgets.css"):
+        shutil.copy(ROOT / "extra" / "widgets" / name, widgets)
+    (widgets / "trial.js").write_text('BookWidgets.register("trial", (element, data) => element.append(data.text));')
+    store_losses(book, "1.25")
+    return book
+
+
+def store_losses(book: Path, loss: str) -> None:
+    words = {"image": {"alt": "A square."}, "figure": {"name": "square", "caption": "A square."}}
+    picture = figure(png(288, dpi=144), words=words, number=2)
+    store(book / "chapters" / "01_trial.ipynb", notebook(code("1", glued("loss", loss)), picture))
+
+
+def build_trial(book: Path, **environment: str) -> Build:
+    return build_book(book, book, GITHUB_REPOSITORY="", **environment)
+
+
+@pytest.fixture(scope="module")
+def built(trial) -> Path:
+    """Where the small book was built, unbroken."""
+    build = build_trial(trial)
+    assert build.returncode == 0, build.output
+    return build.html
+
+
+def soup(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_widget_has_a_place_its_data_and_its_scripts(built):
+    page = soup(built / "intro.html")
+    place = page.select_one('div.widget[data-widget="trial"]')
+    assert place.get_text().strip() == "Shown without JavaScript."
+    data = page.select_one(f'script#{place["id"]}-data[type="application/json"]').string
+    assert data == '{"text":"\\u003c/script>\\u003cp>苹果"}'
+    scripts = [tag for tag in page.select("script[src*='widgets/']")]
+    assert [tag["src"].split("?")[0].rsplit("/", 1)[1] for tag in scripts] == ["widgets.js", "trial.js"]
+    assert all(tag.has_attr("defer") and tag.get("type") != "module" for tag in scripts)
+
+
+def test_page_without_a_widget_loads_no_widget(built):
+    assert not soup(built / "chapters" / "01_trial.html").select("[src*='widgets/'], [href*='widgets/']")
+
+
+@pytest.mark.browser
+def test_widget_mounts_from_a_file(built, visit):
+    seen = visit((built / "intro.html").as_uri())
+    assert seen.page.locator(".widget[data-mounted]").inner_text() == "</script><p>苹果"
+    assert seen.complaints == []
+
+
+@pytest.mark.browser
+def test_widget_that_breaks_leaves_its_fallback(trial, built, visit):
+    script = built / "widgets" / "trial.js"
+    sound = script.read_text(encoding="utf-8")
+    script.write_text('BookWidgets.register("trial", () => { throw new Error("broken") });')
+    try:
+        seen = visit((built / "intro.html").as_uri())
+    finally:
+        script.write_text(sound, encoding="utf-8")
+    assert seen.page.locator(".widget").inner_text() == "Shown without JavaScript."
+    assert any("broken" in complaint for complaint in seen.complaints)
+
+
+@pytest.mark.browser
+def test_widget_stays_a_sentence_without_javascript(built, chromium):
+    page = chromium.new_page(java_script_enabled=False)
+    page.goto((built / "intro.html").as_uri())
+    assert page.locator(".widget").inner_text() == "Shown without JavaScript."
+    page.close()
+
+
+def test_figure_is_as_wide_as_it_was_drawn(built):
+    """288 pixels at 144 to the inch are 2 inches, 192 CSS pixels."""
+    assert soup(built / "chapters" / "01_trial.html").select_one("figure img")["style"] == "width: 192px;"
+
+
+def test_pages_leave_out_what_the_theme_brings_for_nothing(built):
+    page = (built / "intro.html").read_text(encoding="utf-8")
+    assert "fontawesome.js" not in page
+    assert "thebe" not in page
+    assert "https://cdn" not in page
+
+
+def test_links_lead_to_the_repository_that_builds(trial, built):
+    fork = build_book(trial, trial / "fork", GITHUB_REPOSITORY="reader/fork")
+    links = {tag["href"] for tag in soup(fork.html / "chapters" / "01_trial.html").select("a[href]")}
+    assert "https://colab.research.google.com/github/reader/fork/blob/main/chapters/01_trial.ipynb" in links
+    assert not any("example/from-bigram" in link for link in links)
+
+
+def test_build_after_build(trial, built):
+    """Incremental builds: a changed number reaches the pages that glue it, and a warning is not forgotten."""
+    assert 'The loss is <span class="pasted-text">1.25</span>' in (built / "intro.html").read_text(encoding="utf-8")
+    store_losses(trial, "0.75")
+    assert build_trial(trial).returncode == 0
+    assert 'The loss is <span class="pasted-text">0.75</span>' in (built / "intro.html").read_text(encoding="utf-8")
+
+    faults = "\n[lost](lost.md) {glue:text}`chapters/01_trial.ipynb::gain:.2f`\n\n```{widget} absent\nFallback.\n```\n"
+    (trial / "intro.md").write_text(PAGE + faults + "\n```{widget} trial\n:data: absent.json\n\nFallback.\n```\n")
+    first, second = build_trial(trial), build_trial(trial)
+    (trial / "intro.md").write_text(PAGE)
+    for build in (first, second):
+        assert build.returncode != 0
+        assert "lost.md" in build.output
+        assert "Glue reference 'gain' not found" in build.output
+        assert "widget 'absent' has no script" in build.output
+        assert "widget 'trial' cannot read its data absent.json" in build.output
