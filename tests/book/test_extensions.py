@@ -11,7 +11,7 @@ from notebook_trials import code, figure, glued, notebook, png, store
 PAGE = """\
 # A page
 
-The loss is {glue:text}`chapters/01_trial.ipynb::loss:.2f`, and $\\R$ is a set.
+The loss is {glue:text}`chapters/01_trial.ipynb::loss:.2f`, and $\\R$ is a set of numbers (实数集), not `苹果`.
 
 ```{widget} trial
 :data: trial.json
@@ -104,6 +104,11 @@ def test_widget_stays_a_sentence_without_javascript(built, chromium):
     page.goto((built / "intro.html").as_uri())
     assert page.locator(".widget").inner_text() == "Shown without JavaScript."
     page.close()
+
+
+def test_chinese_is_marked_as_chinese(built):
+    page = soup(built / "intro.html")
+    assert [tag.get_text() for tag in page.select('span[lang="zh"]')] == ["实数集"]
 
 
 def test_figure_is_as_wide_as_it_was_drawn(built):
