@@ -79,14 +79,10 @@
     });
     const views = choice("show", { counts: "counts", probabilities: "probabilities" }, view, (value) => {
       view = value;
-      drawTable();
+      draw();
     });
     const range = { min: 0, max: 2, step: 0.05, value: k, show: (value) => value.toFixed(2) };
-    const addK = slider("add k", range, (value) => {
-      k = value;
-      drawTable();
-      drawPath();
-    });
+    const addK = slider("add k", range, (value) => { k = value; draw(); });
     const endBox = element("input", { type: "checkbox", onchange: () => { ends = endBox.checked; recount(); } });
     const endLabel = element("label", { class: "bigram-ends" }, endBox, ` count where a line begins and ends (${END})`);
 
@@ -107,7 +103,7 @@
       trail,
       status,
       element("div", { class: "widget-controls" },
-        button("Sample one step", () => { draw(); drawPath(); }),
+        button("Sample one step", () => { takeStep(); draw(); }),
         button("Sample a line", sampleLine),
         button("Clear the path", restart),
         seedField(seed, (value) => { seed = value; restart(); })),
@@ -131,8 +127,7 @@
     function restart() {
       path = [];
       uniform = random(seed);
-      drawTable();
-      drawPath();
+      draw();
     }
 
     // Walking.
@@ -150,25 +145,23 @@
         if (p === 0) return say(`“${name(column)}” never followed “${name(row)}”: there is no step to take.`);
         path = row === current() ? [...path, column] : [row, column];
       }
-      drawTable();
-      drawPath();
+      draw();
       grid.querySelector("[tabindex='0']").focus({ preventScroll: true });
     }
 
     /** Take one step at random; false where there is none to take. */
-    function draw() {
+    function takeStep() {
       const weights = path.length ? probabilities(table, current(), k) : table.starts;
       const next = weights ? choose(weights, uniform) : -1;
       if (next >= 0) path.push(next);
-      drawTable();
       return next >= 0;
     }
 
     function sampleLine() {
       const over = () => path.length > 1 && [END, "\n"].includes(table.vocabulary[current()]);
       if (over()) path = [current()];
-      for (let steps = 0; steps < LONGEST && draw() && !over(); steps++);
-      drawPath();
+      for (let steps = 0; steps < LONGEST && takeStep() && !over(); steps++);
+      draw();
     }
 
     function say(words) {
@@ -176,17 +169,18 @@
     }
 
     // Drawing.
-    function shownIds() {
-      const ids = [...table.vocabulary.keys()].slice(0, SHOWN);
-      return current() >= SHOWN ? [...ids, current()] : ids;
+    function draw() {
+      drawTable();
+      drawPath();
     }
 
     function drawTable() {
       const { vocabulary: all } = table;
-      const columns = [...all.keys()].slice(0, SHOWN), rows = shownIds();
+      const columns = [...all.keys()].slice(0, SHOWN);
+      const rows = current() >= SHOWN ? [...columns, current()] : columns;
       const rest = all.length - columns.length;
       const values = rows.map((i) => (view === "counts" ? smoothedCounts(table, i, k) : probabilities(table, i, k)));
-      const most = view === "counts" ? Math.max(...values.flat(), 1) : 1;
+      const most = view === "probabilities" ? 1 : Math.max(1, ...values.flatMap((row) => row.slice(0, SHOWN)));
       const dense = columns.length > 8;
       const show = (value) => {
         if (value === 0 || (view === "counts" && Number.isInteger(value))) return String(value);
@@ -194,7 +188,8 @@
       };
 
       const head = element("tr", {},
-        element("th", { scope: "col", class: "bigram-corner" }, element("span", {}, "next →"), element("span", {}, "current ↓")),
+        element("th", { scope: "col", class: "bigram-corner" },
+          element("span", {}, "next →"), element("span", {}, "current ↓")),
         ...columns.map((j) => element("th", { scope: "col" }, name(j))),
         ...(rest > 0 ? [element("th", { scope: "col", class: "bigram-sum" }, `${rest} more`)] : []),
         element("th", { scope: "col", class: "bigram-sum" }, "sum"));
@@ -223,7 +218,8 @@
 
       const deadRows = [...all.keys()].filter(dead).length;
       const shown = rest > 0 ? ` The ${SHOWN} most frequent are shown.` : "";
-      note.textContent = `${all.length} tokens, ${deadRows} dead ${deadRows === 1 ? "row" : "rows"}.${shown}`;
+      const plural = deadRows === 1 ? "row" : "rows";
+      note.textContent = `${all.length.toLocaleString("en")} tokens, ${deadRows} dead ${plural}.${shown}`;
     }
 
     function drawPath() {
@@ -231,13 +227,13 @@
       trail.replaceChildren(...path.map((i, t) =>
         element("li", { class: t === path.length - 1 ? "bigram-token bigram-here" : "bigram-token" }, name(i))));
       const here = current();
-      if (here === undefined) return say("Click a row to stand on its token, then a cell to step to the next; or sample.");
+      if (here === undefined) return say("Click a row to stand on its token, then a cell to take a step; or sample.");
       const steps = path.slice(1).map((next, t) => probabilities(table, path[t], k)?.[next] ?? 0);
       const p = steps.reduce((product, step) => product * step, 1);
       const walked = steps.length === 1 ? "This step has" : `These ${steps.length} steps have`;
-      const stop = `Nothing ever followed “${name(here)}”: its row is dead, and the walk ends. Add k, or mark the ends.`;
-      say((steps.length ? `${walked} probability ${p.toPrecision(3)}. ` : "")
-        + (dead(here) ? stop : `You stand on “${name(here)}”.`));
+      const so = steps.length ? `${walked} probability ${p.toPrecision(3)}. ` : "";
+      const stop = `Nothing ever followed “${name(here)}”: its row is dead, and the walk ends here.`;
+      say(so + (dead(here) ? stop : `You stand on “${name(here)}”.`));
     }
 
     /** One tab stop for the whole table; the arrows move inside it, Enter or the space bar clicks. */

@@ -14,17 +14,23 @@
   const PAIRS = 8; // rows of the table
   const PAUSE = 350; // milliseconds between the merges of Play
 
-  // GPT-2's pre-split: contractions, words, numbers and other signs with the space before them, and white space.
-  const PIECES =
-    /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+  // GPT-2's pre-split. White space is \p{White_Space}, since JavaScript's \s knows other characters than Python's.
+  const PIECES = new RegExp([
+    "'(?:[sdmt]|ll|ve|re)", // the end of a contraction
+    String.raw` ?\p{L}+| ?\p{N}+`, // letters, or numbers, with the space before them
+    String.raw` ?[^\p{White_Space}\p{L}\p{N}]+`, // other marks
+    String.raw`\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`, // white space, but for the next word's space
+  ].join("|"), "gu");
 
-  // The 256 bytes in GPT-2's order: those that print in Latin-1 first. The order decides between equally frequent pairs.
+  // The 256 bytes in GPT-2's order, those that print first. The order decides between equally frequent pairs.
   const prints = (byte) => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
   const BYTES = Array.from({ length: 256 }, (_, byte) => byte).sort((a, b) => prints(b) - prints(a) || a - b);
 
   /** A string with one character per symbol: per byte of its UTF-8 (U+0000 … U+00FF), or per character. */
-  const symbols = (text, unit) =>
-    unit === "bytes" ? Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)) : Array.from(text);
+  function symbols(text, unit) {
+    if (unit === "characters") return Array.from(text);
+    return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte));
+  }
 
   /** The state before any merge. tokens[id] is a token's symbols; words are the distinct pre-tokens, in ids. */
   function start(text, unit) {
@@ -123,11 +129,13 @@
     const backButton = button("Back", () => { stop(); history.pop(); draw(); });
     const numbers = element("dl", { class: "merges-numbers" });
     const status = element("p", { class: "merges-status", role: "status" });
-    const chips = element("p", { class: "merges-text", tabindex: 0, role: "group", "aria-label": "The text in tokens" });
+    const region = { class: "merges-text", tabindex: 0, role: "group", "aria-label": "The text in tokens" };
+    const chips = element("p", region);
     const table = element("table", { class: "merges-pairs" });
-    const learned = element("ol", { class: "merges-learned", tabindex: 0, "aria-label": "Merges learned, in order" });
+    const learned = element("ol", { class: "merges-learned", tabindex: 0, "aria-label": "Merges, in order" });
     const fresh = textArea("A new word, encoded with these merges", LIMIT_NEW, drawNew);
-    const freshChips = element("p", { class: "merges-text merges-new", role: "status" });
+    const freshChips = element("p", { class: "merges-text merges-new" });
+    const freshCount = element("p", { class: "widget-note", role: "status" });
     fresh.area.rows = 1;
 
     root.append(
@@ -137,7 +145,8 @@
       numbers,
       chips,
       status,
-      element("div", { class: "merges-columns" }, table, element("div", {}, learned, fresh.node, freshChips)),
+      element("div", { class: "merges-columns" },
+        table, element("div", {}, learned, fresh.node, freshChips, freshCount)),
     );
 
     function load(index) {
@@ -176,14 +185,11 @@
       playButton.textContent = "Play ×10";
     }
 
-    const name = (id) => (id < 0 ? "�" : spelled(history.at(-1).tokens[id], unit));
-
-    function chip(id, next = false) {
-      const { alphabet } = history.at(-1);
-      const node = element("span", { class: "merges-token", title: id < 0 ? "not in the vocabulary" : `id ${id}` }, name(id));
-      node.classList.toggle("merges-merged", id >= alphabet.size);
+    function chip(id, token = history.at(-1).tokens[id] ?? "�") {
+      const title = id < 0 ? "not in the vocabulary" : `id ${id}`;
+      const node = element("span", { class: "merges-token", title }, spelled(token, unit));
+      node.classList.toggle("merges-merged", id >= history.at(-1).alphabet.size);
       node.classList.toggle("merges-unknown", id < 0);
-      node.classList.toggle("merges-next", next);
       node.style.setProperty("--hue", Math.round((id * 137.508) % 360)); // the golden angle: neighbours differ
       return node;
     }
@@ -194,10 +200,14 @@
       drawNumbers(state);
       drawText(state, ranked[0]);
       drawPairs(ranked);
-      const last = state.merges.at(-1);
-      const so = last ? `Merge ${state.merges.length}: ${name(last.left)} + ${name(last.right)}, seen ${last.times} times. ` : "";
-      status.textContent = so + (ranked.length ? "" : "No pair is left: every pre-token is one token.");
-      learned.replaceChildren(...state.merges.map(({ left: l, right: r }) => element("li", {}, chip(l), " + ", chip(r))));
+      status.textContent = ranked.length ? "" : "No pair is left: every pre-token is one token.";
+      if (state.merges.length) {
+        const { left: l, right: r, times } = state.merges.at(-1);
+        const [a, b] = [l, r].map((id) => spelled(state.tokens[id], unit));
+        status.prepend(`Merge ${state.merges.length}: ${a} + ${b}, seen ${times === 1 ? "once" : `${times} times`}. `);
+      }
+      const items = state.merges.map(({ left: l, right: r }) => element("li", {}, chip(l), " + ", chip(r)));
+      learned.replaceChildren(...items);
       learned.scrollTop = learned.scrollHeight;
       stepButton.disabled = playButton.disabled = ranked.length === 0;
       backButton.disabled = history.length === 1;
@@ -217,7 +227,7 @@
         element("div", {}, element("dt", {}, label), element("dd", {}, String(value)))));
     }
 
-    function drawText({ words, order }, best) {
+    function drawText({ words, order, tokens }, best) {
       chips.replaceChildren();
       let drawn = 0;
       for (const index of order) {
@@ -227,31 +237,31 @@
           break;
         }
         for (let t = 0; t < ids.length; t++) {
-          const next = best && ids[t] === best.left && ids[t + 1] === best.right;
-          chips.append(chip(ids[t], next));
-          if (next) chips.append(chip(ids[++t], true));
+          const pair = ids[t] === best?.left && ids[t + 1] === best.right;
+          const nodes = (pair ? [ids[t], ids[++t]] : [ids[t]]).map((id) => chip(id));
+          for (const node of nodes) node.classList.toggle("merges-next", pair);
+          chips.append(...nodes);
         }
-        if (name(ids.at(-1)).endsWith("↵")) chips.append(element("br"));
+        if (tokens[ids.at(-1)].endsWith("\n")) chips.append(element("br"));
       }
     }
 
     function drawPairs(ranked) {
-      const head = element("tr", {}, ...["pair", "becomes", "times"].map((words) => element("th", { scope: "col" }, words)));
+      const head = ["pair", "becomes", "times"].map((words) => element("th", { scope: "col" }, words));
       const { tokens } = history.at(-1);
-      const rows = ranked.slice(0, PAIRS).map(({ left: l, right: r, times }, rank) => {
-        tokens.push(tokens[l] + tokens[r]); // lent for its name
-        const joined = element("td", {}, chip(tokens.length - 1));
-        tokens.pop();
-        return element("tr", { class: rank === 0 ? "merges-best" : null },
-          element("td", {}, chip(l), " ", chip(r)), joined, element("td", {}, String(times)));
-      });
+      const rows = ranked.slice(0, PAIRS).map(({ left: l, right: r, times }, rank) =>
+        element("tr", { class: rank === 0 ? "merges-best" : null },
+          element("td", {}, chip(l), " ", chip(r)),
+          element("td", {}, chip(tokens.length, tokens[l] + tokens[r])),
+          element("td", {}, String(times))));
       table.replaceChildren(element("caption", {}, `${ranked.length} pairs; the first is merged next`),
-        element("thead", {}, head), element("tbody", {}, ...rows));
+        element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
     }
 
     function drawNew() {
       const ids = encode(fresh.area.value, history.at(-1)).flat();
-      freshChips.replaceChildren(...ids.map((id) => chip(id)), ` ${ids.length} tokens`);
+      freshChips.replaceChildren(...ids.map((id) => chip(id)));
+      freshCount.textContent = `${ids.length} ${ids.length === 1 ? "token" : "tokens"}`;
     }
 
     load(0);

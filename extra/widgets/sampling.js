@@ -80,7 +80,8 @@
     const sliders = {
       temperature: slider("temperature", { min: 0, max: 2, step: 0.05, value: 1,
         show: (value) => (value === 0 ? "0 greedy" : value.toFixed(2)) }, turn("temperature")),
-      k: slider("top-k", { min: 0, max: 30, step: 1, value: 0, show: (value) => (value === 0 ? "off" : String(value)) }, turn("k")),
+      k: slider("top-k", { min: 0, max: 30, step: 1, value: 0,
+        show: (value) => (value === 0 ? "off" : String(value)) }, turn("k")),
       p: slider("top-p", { min: 0.05, max: 1, step: 0.01, value: 1,
         show: (value) => (value === 1 ? "off" : value.toFixed(2)) }, turn("p")),
       least: slider("min-p", { min: 0, max: 0.5, step: 0.01, value: 0,
@@ -140,8 +141,9 @@
       const now = after();
       const kept = now.filter((p) => p > 0).length;
       const lost = before.reduce((sum, p, i) => (now[i] > 0 ? sum : sum + p), 0);
-      summary.textContent = `${kept} of ${now.length} tokens kept; the deleted had ${percent(lost)} of the probability. `
-        + `Entropy ${entropy(before).toFixed(2)} → ${entropy(now).toFixed(2)} bits.`;
+      const bits = [before, now].map((p) => entropy(p).toFixed(2)).join(" → ");
+      summary.textContent = `${kept} of ${now.length} tokens kept; `
+        + `the deleted had ${percent(lost)} of the probability. Entropy ${bits} bits.`;
       drawTable(now);
       const total = tally.reduce((sum, times) => sum + times, 0);
       strip.replaceChildren(total ? `${total} drawn, the last ${draws.length}: ` : "Nothing drawn yet.",
@@ -156,7 +158,8 @@
       const rest = order.slice(SHOWN);
       if (rest.length) {
         const sum = (values) => rest.reduce((so, i) => so + values[i], 0);
-        shown.push({ name: `${rest.length} more`, was: sum(before), is: sum(now), drawn: sum(tally), deleted: sum(now) === 0 });
+        const is = sum(now);
+        shown.push({ name: `${rest.length} more`, was: sum(before), is, drawn: sum(tally), deleted: is === 0 });
       }
       const scale = Math.max(...shown.map(({ was, is }) => Math.max(was, is)));
       const head = ["token", "before and after", "before", "after", "drawn", "expected"];

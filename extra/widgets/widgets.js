@@ -70,7 +70,8 @@ const BookWidgets = (() => {
 
   /** A token as the reader sees it: white space has marks, and a lone character without a shape is named. */
   function visible(token) {
-    if (/^[\p{C}\p{Z}]$/u.test(token) && !MARKS[token]) return `U+${token.codePointAt(0).toString(16).padStart(4, "0")}`;
+    const shapeless = /^[\p{C}\p{Z}]$/u.test(token) && !MARKS[token];
+    if (shapeless) return `U+${token.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
     return token.replace(/[ \n\t]/g, (space) => MARKS[space]);
   }
 

@@ -209,6 +209,17 @@ def test_too_long_a_text_is_cut_and_says_so(name, limit, show):
 
 
 @browser
+@pytest.mark.parametrize(("name", "limit"), [("bigram", 20_000), ("merges", 5_000)])
+def test_as_many_characters_as_fit_may_all_differ(name, limit, show):
+    seen = show(name)
+    seen.page.get_by_text("characters", exact=True).click()
+    seen.page.locator("textarea").first.fill("".join(chr(0x4E00 + i) for i in range(limit)))
+    seen.page.get_by_role("button").first.click()  # Sample one step; Step
+    expect(seen.page.get_by_text(f"{limit:,}" if name == "bigram" else "and more.")).to_be_visible()
+    assert seen.complaints == []
+
+
+@browser
 def test_draws_follow_their_weights_and_their_seed(arithmetic):
     draw = """([seed, weights, n]) => {
         const uniform = BookWidgets.random(seed);
