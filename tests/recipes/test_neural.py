@@ -1,0 +1,73 @@
+import dataclasses
+import importlib
+import json
+import math
+import random
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from transformer_lib.data import shakespeare
+from transformer_lib.ladder import rungs
+from transformer_lib.models.mlp import MLPConfig, mlp
+from transformer_lib.models.neural_bigram import NeuralBigramConfig, neural_bigram
+from transformer_lib.tokenizers.characters import CharacterTokenizer
+from transformer_lib.training import evaluate, load
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run a recipe on three short texts, with a few of its settings changed."""
+    rng = random.Random(0)
+    splits = shakespeare.Splits(*("".join(rng.choices(("abc ", "abd ", "e\n"), k=n)) for n in (2000, 100, 100)))
+    monkeypatch.setattr(shakespeare, "load", lambda: splits)
+    monkeypatch.syspath_prepend(RECIPES)
+
+    def run(name, **settings):
+        for module in ("_cards", "_plays"):
+            monkeypatch.setattr(importlib.import_module(module), "TRAINED", tmp_path)
+        recipe = importlib.import_module(name)
+        for setting, value in settings.items():
+            monkeypatch.setattr(recipe, setting, value)
+        recipe.main()
+        return tmp_path
+
+    threads = torch.get_num_threads()
+    yield run
+    torch.set_num_threads(threads)
+    for name in ("_cards", "_plays", "neural_bigram", "mlp"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "build", "config_class", "settings", "overlap"),
+    [
+        ("neural_bigram", neural_bigram, NeuralBigramConfig, {"BATCH_SIZE": 4}, 0),
+        ("mlp", mlp, MLPConfig, {"CONTEXT_LENGTH": 3, "D_EMBEDDING": 4, "D_HIDDEN": 8, "BATCH_SIZE": 4}, 2),
+    ],
+)
+def test_a_recipe_leaves_a_model_that_scores_what_its_card_says(name, build, config_class, settings, overlap, run):
+    training = dataclasses.replace(importlib.import_module(name).TRAINING, steps=60, log_every=20)
+    trained = run(name, TRAINING=training, **settings)
+
+    card = json.loads((trained / name / "card.json").read_text())
+    model = load(trained / name, build, config_class)
+    tokenizer = CharacterTokenizer.load(trained / name / "tokenizer.json")
+    test = torch.from_numpy(tokenizer.encode_array(shakespeare.load().test))
+    bits = evaluate(model, test, length=50, overlap=overlap) / math.log(2)
+    assert card["bits_per_character"]["test"] == pytest.approx(bits, abs=1e-5)
+    assert bits < 1.6  # of log2(8) = 3 for a uniform guess
+    assert card["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    assert (card["command"], card["chapter"], card["seed"]) == (f"python recipes/{name}.py", "04", 0)
+    assert [rung.name for rung in rungs(trained)] == [card["rung"]]
+
+    log = json.loads((trained / name / "log.json").read_text())
+    assert [entry["step"] for entry in log] == [20, 40, 60]
+    assert log[-1]["validation"] / math.log(2) == pytest.approx(card["bits_per_character"]["validation"])
+    assert sorted(path.name for path in (trained / name).iterdir()) == [
+        "card.json", "config.json", "log.json", "model.safetensors", "tokenizer.json",
+    ]  # fmt: skip
