@@ -1,4 +1,4 @@
-"""How fast the n-gram model counts and scores Shakespeare, in how much memory, and how well it predicts.
+"""How fast the n-gram model counts and scores Shakespeare, and in how much memory.
 
     python bench/ngram.py [--orders 1 2 3 4 5 6 7 8]
 
@@ -27,7 +27,6 @@ from transformer_lib.tokenizers.characters import CharacterTokenizer
 ORDERS = (1, 2, 3, 4, 5, 6, 7, 8)
 BASELINE_ORDERS = (3, 4, 5)
 K = 0.01
-KS = tuple(10.0 ** (exponent / 2) for exponent in range(-8, 3))  # from 0.0001 to 10
 
 
 @dataclass(frozen=True)
@@ -111,27 +110,6 @@ def alone(function, *arguments):
         return pool.submit(function, *arguments).result()
 
 
-def quality(orders: tuple[int, ...] = ORDERS) -> list[dict[str, float]]:
-    """Bits per character of the test plays by order; k and the weights are chosen on the validation plays."""
-    text = shakespeare.load()
-    tokenizer = CharacterTokenizer.train(text.train)
-    train, validation, test = map(tokenizer.encode_array, (text.train, text.validation, text.test))
-    counted = NGramModel(max(orders), tokenizer.vocab_size).fit(train)
-    rows = []
-    for order in orders:
-        k = min(KS, key=lambda k, order=order: counted.using(AddK(k), order=order).nats_per_token(validation))
-        models = {
-            "Unsmoothed": counted.using(Unsmoothed(), order=order),
-            "AddK": counted.using(AddK(k), order=order),
-            "JelinekMercer": counted.using(JelinekMercer(), order=order).fit_weights(validation),
-            "KneserNey": counted.using(KneserNey(), order=order),
-        }
-        bits = {name: model.nats_per_token(test) / math.log(2) for name, model in models.items()}
-        bits_on_train = models["Unsmoothed"].nats_per_token(train) / math.log(2)
-        rows.append({"order": order, "k": k, "Unsmoothed, training plays": bits_on_train, **bits})
-    return rows
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--orders", type=int, nargs="+", default=ORDERS)
@@ -163,16 +141,6 @@ def main() -> None:
             ]
         )
         print(f"{order:5} ", "  ".join(pairs), flush=True)
-
-    print(
-        "\nbits per character of the test plays\norder  unsmoothed (on training plays)   add-k (k)         JM      KN"
-    )
-    for row in quality(orders):
-        print(
-            f"{row['order']:5} {row['Unsmoothed']:11.3f} ({row['Unsmoothed, training plays']:.3f})"
-            f" {row['AddK']:22.3f} ({row['k']:.4f}) {row['JelinekMercer']:7.3f} {row['KneserNey']:7.3f}",
-            flush=True,
-        )
 
 
 if __name__ == "__main__":
