@@ -21,10 +21,14 @@ FRAGMENTS = (
 ANY_TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.lists(st.sampled_from(FRAGMENTS)).map("".join)
 
 
-def mixed_texts(n_texts: int) -> list[str]:
-    """Return every fragment, then texts of fragments and of random characters, the same ones each time."""
+def mixed_texts(n_texts: int, *, lasting: bool = False) -> list[str]:
+    """Return every fragment, then texts of fragments and of random characters, the same ones each time.
+
+    Every library brings its own version of Unicode. Most are newer than this Python's, so only characters that this
+    Python knows are taken; for a library with old tables, only lasting ones, which are what they were in Unicode 3.2.
+    """
     generator = random.Random(n_texts)
-    characters = known_characters()
+    characters = lasting_characters() if lasting else known_characters()
 
     def part():
         if generator.random() < 0.7:
@@ -36,5 +40,9 @@ def mixed_texts(n_texts: int) -> list[str]:
 
 @cache
 def known_characters() -> list[str]:
-    """Return the characters that this Python knows: other libraries bring other versions of Unicode, mostly newer."""
     return [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) not in ("Cs", "Cn")]
+
+
+@cache
+def lasting_characters() -> list[str]:
+    return [c for c in known_characters() if unicodedata.ucd_3_2_0.category(c) == unicodedata.category(c)]
