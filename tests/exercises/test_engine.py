@@ -1,5 +1,6 @@
 """Every kind of answer gets the verdict it deserves, and none gets past the engine."""
 
+import io
 import sys
 import time
 
@@ -207,6 +208,13 @@ class WildError(Exception):
     __str__ = __repr__ = Wild.__getattr__
 
 
+def test_a_message_full_of_control_characters():
+    def raises(values, factor):
+        raise ValueError("\x1b[2J\x07 one\r\n\ntwo \ud800")
+
+    assert "ValueError: [2J one two\n" in told(raises)
+
+
 def test_an_object_that_raises_when_looked_at():
     assert "yours, a Wild object that cannot be read" in told(lambda values, factor: Wild())
     assert "yours, a WildList object that cannot be read" in told(lambda values, factor: WildList([1]))
@@ -264,7 +272,7 @@ def test_inputs_that_are_edited_are_fresh_the_next_time():
             values[i] *= factor
         return values
 
-    note = "01.scaled: correct.\nIt changes values in place, though: the caller's own object."
+    note = "01.scaled: correct.\nIt changes values in place, though, and the caller may still need what was\nthere."
     assert told(edits) == note
     assert told(edits) == note
     assert told(scaled) == "01.scaled: correct."
@@ -419,6 +427,14 @@ def test_check_prints_the_verdict_and_returns_nothing(capsys):
     assert check("01.bigram_counts", ...) is None
     assert check("01.bigram_counts") is None
     assert capsys.readouterr() == ("01.bigram_counts: not attempted yet.\n" * 2, "")
+
+
+def test_a_stream_that_cannot_write_everything(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    check("01.é")
+    sys.stdout.flush()
+    assert written.getvalue().startswith(b"01.\\xe9: no exercise has this name.")
 
 
 def test_not_even_a_fault_of_the_book_gets_out_of_check(monkeypatch, capsys):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from transformer_lib.exercises.guard import Ending, Stopped, run_guarded
+from transformer_lib.exercises.guard import Ending, Stopped, _StoppableThread, run_guarded
 
 LIMIT = 0.2
 
@@ -66,6 +66,15 @@ def handles_the_exception_at_length():
             [str(exception) for _ in range(100)]
 
 
+def keeps_every_exception():
+    kept = []
+    while True:
+        try:
+            sum(range(10))
+        except BaseException as exception:
+            kept.append(exception)
+
+
 @pytest.mark.parametrize(
     "never_ends",
     [
@@ -76,6 +85,7 @@ def handles_the_exception_at_length():
         swallows_in_three_layers,
         waits_in_short_sleeps,
         handles_the_exception_at_length,
+        keeps_every_exception,
     ],
 )
 def test_an_endless_loop_is_ended(never_ends):
@@ -99,29 +109,32 @@ def test_a_result_after_the_limit_does_not_count():
     assert run_guarded([lambda: 1, gives_in, lambda: 3], seconds=LIMIT) == ([1], Ending.STOPPED)
 
 
-def test_a_thread_in_c_code_is_left_behind_mute(capsys):
-    wake, woken = threading.Event(), threading.Event()
+@pytest.fixture
+def left_behind():
+    """The threads that a test leaves running; the streams are the test's own again afterwards."""
+    streams = sys.stdout, sys.stderr
+    yield lambda: [thread for thread in threading.enumerate() if isinstance(thread, _StoppableThread)]
+    sys.stdout, sys.stderr = streams
 
-    def blocks():
-        lock = threading.Lock()
-        lock.acquire()
-        threading.Thread(target=lambda: (wake.wait(), lock.release())).start()
-        try:
-            lock.acquire()  # C code that waits for good, as far as anybody knows
-        finally:
-            print("still here")
-            woken.set()
 
-    original = sys.stdout
-    results, ending = run_guarded([blocks], seconds=LIMIT, patience=LIMIT)
-    try:
-        assert (results, ending) == ([], Ending.STUCK)
-        print("the caller's own output")
-        wake.set()
-        assert woken.wait(60)
-    finally:
-        sys.stdout = original
-        wake.set()
+def test_a_thread_in_c_code_is_left_behind_and_ends_when_it_comes_back(left_behind):
+    asleep = threading.Lock()
+    with asleep:
+        assert run_guarded([asleep.acquire], seconds=LIMIT, patience=LIMIT) == ([], Ending.STUCK)
+        (thread,) = left_behind()
+    thread.join(60)
+    assert not left_behind()
+
+
+def test_a_thread_left_behind_is_mute(left_behind, capsys):
+    def chatters():
+        while True:
+            print("more")
+
+    assert run_guarded([chatters], seconds=LIMIT, patience=0) == ([], Ending.STUCK)
+    print("the caller's own output")
+    (thread,) = left_behind()
+    assert thread.stop(60)
     assert capsys.readouterr().out == "the caller's own output\n"
 
 
@@ -143,8 +156,6 @@ def test_a_counterfeit_stop_does_no_harm():
 
 def test_an_interrupt_ends_the_call(monkeypatch):
     """A Ctrl-C reaches the main thread while it waits; here the waiting raises it."""
-    from transformer_lib.exercises import guard
-
     started = threading.Event()
 
     def never_ends():
@@ -155,7 +166,7 @@ def test_an_interrupt_ends_the_call(monkeypatch):
         assert started.wait(60)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(guard._StoppableThread, "wait", interrupted)
+    monkeypatch.setattr(_StoppableThread, "wait", interrupted)
     before = threading.active_count()
     assert run_guarded([lambda: 1, never_ends], seconds=60) == ([1], Ending.INTERRUPTED)
     assert threading.active_count() == before
@@ -194,6 +205,24 @@ def test_the_callers_generators_are_left_alone():
     outside.append(draw())
     assert outside == undisturbed
     assert inside == run_guarded([draw], seconds=60)  # what an answer draws is the same in every check
+
+
+def test_recursion_is_kept_shallow_and_its_limit_put_back():
+    limit = sys.getrecursionlimit()
+
+    def deeper(depth=0):
+        try:
+            return deeper(depth + 1)
+        except RecursionError:
+            return depth
+
+    try:
+        sys.setrecursionlimit(100_000)
+        (depth, _), _ = run_guarded([deeper, lambda: sys.setrecursionlimit(50_000)], seconds=60)
+        assert depth < 3000
+        assert sys.getrecursionlimit() == 100_000
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_pythons_generator_is_left_alone_and_torch_unloaded():

@@ -6,6 +6,7 @@ in it that holds an `Exercise` or a `Question`.
 
 import difflib
 import importlib
+import sys
 from typing import Any
 
 from transformer_lib.exercises.engine import Exercise
@@ -39,7 +40,8 @@ def check(exercise_id: object, answer: Any = ...) -> None:
             f"cannot be checked, which is a fault of the book and not of the answer: {type(error).__name__}: {error}"
         )
         found = verdict(str(exercise_id), "unknown", fault)
-    print(found)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(found.message.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def diagnose(exercise_id: object, answer: Any = ...) -> Verdict:

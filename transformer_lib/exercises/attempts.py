@@ -78,7 +78,8 @@ def _raised(exception: BaseException) -> Raised:
     message = "a message that cannot be read"
     with contextlib.suppress(Exception):
         message = re.sub(r" at 0x[0-9a-fA-F]+", "", str(exception))
-    return Raised(type(exception).__name__, textwrap.shorten(message, 160, placeholder=" …"), _line(exception))
+    message = textwrap.shorten(message, 160, placeholder=" …")
+    return Raised(type(exception).__name__, "".join(filter(str.isprintable, message)), _line(exception))
 
 
 def _line(exception: BaseException) -> str:

@@ -138,7 +138,7 @@ class Exercise:
 
     def _correct(self, attempts: list[Attempt]) -> Verdict:
         edited = [self.parameters[i] for i in sorted({i for one in attempts for i in one.edited})]
-        note = f"It changes {' and '.join(edited)} in place, though: the caller's own object."
+        note = f"It changes {' and '.join(edited)} in place, though, and the caller may still need what was there."
         return self._say("correct", "correct.", note if edited else "")
 
     def _unforeseen(self, head: str, i: int, expected: Any, given: Any) -> Verdict:

@@ -23,7 +23,7 @@ import numpy as np
 
 T = TypeVar("T")
 
-_raise_in_thread = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)(
+_raise_in_thread = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.py_object)(
     ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
 )
 
@@ -45,7 +45,7 @@ def run_guarded(calls: Iterable[Callable[[], T]], *, seconds: float, patience: f
     """Make the calls one after another in a thread of their own, for at most so many seconds in all.
 
     What the calls print is dropped, and so are warnings. The global random generators of Python, NumPy and PyTorch are
-    seeded for the calls and get their state back afterwards.
+    seeded for the calls; they, and the recursion limit, are put back afterwards.
 
     Args:
         calls: functions of no arguments, which must let `Stopped` pass.
@@ -60,7 +60,7 @@ def run_guarded(calls: Iterable[Callable[[], T]], *, seconds: float, patience: f
     """
     results: list[T] = []
     thread = _StoppableThread(list(calls), results)
-    with _in_silence(thread), _undisturbed_generators():
+    with _in_silence(thread), _undisturbed():
         try:
             thread.start()
             thread.wait(seconds)
@@ -80,30 +80,24 @@ class _StoppableThread(threading.Thread):
     def __init__(self, calls: list[Callable[[], Any]], results: list[Any]):
         super().__init__(daemon=True)
         self.calls, self.results = calls, results
-        self.at_end = threading.Lock()
         self.ended = False
         self.fault: Exception | None = None
-
-        class Stop(Stopped):
-            pass
-
-        self.stop_type = Stop  # a class of our own for each thread, because `stop` gives it a destructor
+        self.stop_type: Any = type("Stop", (Stopped,), {})  # a class of its own, because `stop` changes it
 
     def run(self) -> None:
-        kept: list[BaseException] = []  # held, because an armed exception that dies is raised again
-        with contextlib.suppress(Stopped):
-            while not self.ended:
-                try:
-                    while not kept and len(self.results) < len(self.calls):
-                        self.results.append(self.calls[len(self.results)]())
-                    with self.at_end:  # from here on `stop` raises nothing more in this thread
-                        self._disarm()
-                        self.ended = True
-                except Stopped as stopped:
-                    kept.append(stopped)
-                except Exception as fault:
-                    self.fault = fault
-                    return
+        try:
+            try:
+                while len(self.results) < len(self.calls):
+                    self.results.append(self.calls[len(self.results)]())
+                self.ended = True
+            except Stopped:
+                self.ended = True  # assignments are not interrupted, only calls and jumps are
+                self.stop_type.__init__ = Stopped.__init__
+                time.sleep(0)  # a call, for the exception that is already on its way
+            except Exception as fault:
+                self.fault, self.ended = fault, True
+        except Stopped:
+            pass
 
     def wait(self, seconds: float) -> None:
         """Return when the thread has ended, or after so many seconds."""
@@ -112,31 +106,24 @@ class _StoppableThread(threading.Thread):
             self.join(0.05)  # short, because on Windows a longer wait would not see an interrupt
 
     def stop(self, patience: float) -> bool:
-        """Raise `Stop` in the thread until it ends; say whether it did."""
+        """End the thread, with a single exception or else with a chain of them; say whether it has ended.
+
+        `while True: try: … except: pass` survives any number of exceptions that arrive within the `try`. So those of
+        the chain ask, each as it is made, for the next. That one arrives at the following call or jump: in the handler,
+        or behind it, but outside the `try`. The constructor is C code from end to end, and not interrupted itself.
+        """
         deadline = time.monotonic() + patience
+        pause = 0.05
         while self.is_alive() and time.monotonic() < deadline:
             with contextlib.suppress(KeyboardInterrupt):
-                with self.at_end:
-                    if not self.ended:
-                        self._arm()
-                        _raise_in_thread(self.ident or 0, self.stop_type)
-                self.join(0.01)
+                if not self.ended:
+                    _raise_in_thread(self.ident or 0, self.stop_type)
+                self.join(pause)
+                pause = 0.25
+                if not self.ended:
+                    again = functools.partial(_raise_in_thread, self.ident or 0, self.stop_type)
+                    self.stop_type.__init__ = staticmethod(again)
         return not self.is_alive()
-
-    def _arm(self) -> None:
-        """Let the exception raise itself again when somebody swallows it.
-
-        `while True: try: … except: pass` would survive any number of exceptions that happen to arrive within the `try`.
-        So the one that was caught and dropped asks, as it dies, for the next: which arrives at the following jump or
-        call, and that is outside the `try`. The destructor is C code from end to end, so that the next exception does
-        not arrive in the destructor itself.
-        """
-        again = functools.partial(_raise_in_thread, self.ident or 0, self.stop_type)
-        self.stop_type.__del__ = staticmethod(again)  # type: ignore[attr-defined]
-
-    def _disarm(self) -> None:
-        if "__del__" in vars(self.stop_type):
-            del self.stop_type.__del__  # type: ignore[attr-defined]
 
 
 class _Muted:
@@ -173,10 +160,12 @@ def _in_silence(thread: threading.Thread) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _undisturbed_generators() -> Iterator[None]:
-    """Seed the global random generators, and give them their state back afterwards."""
+def _undisturbed() -> Iterator[None]:
+    """Seed the global random generators and keep recursion shallow enough for C's stack; then put all of it back."""
     torch = sys.modules.get("torch")
+    recursion = sys.getrecursionlimit()
     states = random.getstate(), np.random.get_state(), torch.default_generator.get_state() if torch else None
+    sys.setrecursionlimit(min(recursion, 3000))
     random.seed(0)
     np.random.seed(0)
     if torch:
@@ -184,6 +173,7 @@ def _undisturbed_generators() -> Iterator[None]:
     try:
         yield
     finally:
+        sys.setrecursionlimit(recursion)
         random.setstate(states[0])
         np.random.set_state(states[1])
         if torch:
