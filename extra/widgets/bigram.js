@@ -160,6 +160,7 @@
     function sampleLine() {
       const over = () => path.length > 1 && [END, "\n"].includes(table.vocabulary[current()]);
       if (over()) path = [current()];
+      else if (path.length > 1 && dead(current())) path = []; // the next line
       for (let steps = 0; steps < LONGEST && takeStep() && !over(); steps++);
       draw();
     }

@@ -355,6 +355,8 @@ def test_bigram_samples_are_possible_and_repeatable(show):
     assert trail(page) == []
     line.click()
     assert trail(page) == last
+    line.click()  # at a dead end, a new line
+    assert trail(page)[0] in {"I", "you"} and len(trail(page)) == 3
     assert {"I love oranges", "I love grapes"} <= lines <= {*toy.SENTENCES, "you love grapes"}
 
 
