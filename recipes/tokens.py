@@ -19,7 +19,7 @@ SIZES = (320, 512, 1024, 2048, 4096)
 ORDERS = range(1, 8)
 PLAY = "Hamlet"  # small enough to train on without a cut
 LINES = r"[^\n]*\n|[^\n]+"  # a cut at the end of each line and nowhere else
-UNSPLIT_SIZE = 512
+UNSPLIT_SIZE = 1024
 WORDS = ("strawberry", "Strawberry", " strawberry")
 
 
