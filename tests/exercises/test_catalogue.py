@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 
 from transformer_lib.exercises import CHAPTERS, diagnose, exercises_of
+from transformer_lib.exercises.attempts import attempt
 from transformer_lib.exercises.engine import Exercise, Question
+from transformer_lib.exercises.values import plain
 from transformer_lib.exercises.verdicts import WIDTH
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +62,7 @@ def assert_readable(verdict):
 
 
 def test_every_file_of_exercises_belongs_to_a_chapter():
-    engine = {"__init__", "attempts", "engine", "guard", "questions", "showing", "values", "verdicts"}
+    engine = {"__init__", "attempts", "comparing", "engine", "guard", "questions", "showing", "values", "verdicts"}
     files = {path.stem for path in (ROOT / "transformer_lib/exercises").glob("*.py")}
     assert files - engine <= set(CHAPTERS.values())
 
@@ -105,6 +107,12 @@ def eval_stub(source):
 def test_the_reference_is_right(one):
     verdict = diagnose(one.id, one.reference if isinstance(one, Exercise) else one.answer)
     assert verdict.message == f"{one.id}: correct."
+
+
+@each_function
+def test_the_reference_returns_plain_values(one):
+    """What has no plain copy cannot be told from another of its kind."""
+    assert "Opaque(" not in repr([plain(attempt(one.reference, case).result) for case in one.cases])
 
 
 @each

@@ -205,7 +205,8 @@ class WildList(list):
 class WildError(Exception):
     """An exception that cannot say what happened."""
 
-    __str__ = __repr__ = Wild.__getattr__
+    def __str__(self):
+        raise SystemExit
 
 
 def test_a_message_full_of_control_characters():
@@ -276,6 +277,13 @@ def test_inputs_that_are_edited_are_fresh_the_next_time():
     assert told(edits) == note
     assert told(edits) == note
     assert told(scaled) == "01.scaled: correct."
+
+    def edits_a_little(values, factor):
+        result = scaled(values, factor)
+        values[0] += 1e-9
+        return result
+
+    assert told(edits_a_little) == note
 
 
 def test_nothing_an_answer_prints_is_seen(capsys):

@@ -9,8 +9,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from transformer_lib.exercises.comparing import first_difference
 from transformer_lib.exercises.showing import LINE, describe, number, show, show_call, show_pair
-from transformer_lib.exercises.values import Raised, first_difference, plain
+from transformer_lib.exercises.values import Raised, plain
 from transformer_lib.exercises.verdicts import WIDTH
 
 
@@ -102,7 +103,7 @@ values = st.recursive(
 ) | npst.arrays(np.float64, npst.array_shapes(max_dims=3, max_side=3))
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(values)
 @example(np.full((20, 20), -1.234e-200))
 @example({"x" * 100: {"y" * 100: ["z" * 100]}})
@@ -110,7 +111,7 @@ def test_lines_have_an_end(value):
     assert max(map(len, show(plain(value)).splitlines()), default=0) <= LINE
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(values, values)
 def test_what_differs_looks_different(left, right):
     left, right = plain(left), plain(right)

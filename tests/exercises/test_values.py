@@ -6,11 +6,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from transformer_lib.exercises.values import LONGEST, Opaque, Raised, TensorCopy, first_difference, plain, same
+from transformer_lib.exercises.comparing import first_difference, same
+from transformer_lib.exercises.values import LONGEST, Opaque, Raised, TensorCopy, plain
 
 numbers = st.booleans() | st.integers() | st.floats()
 nested = st.recursive(
@@ -20,12 +21,14 @@ nested = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(nested)
 def test_a_copy_equals_its_original_and_itself(value):
     assert same(plain(value), plain(value), rtol=0, atol=0)
     assert same(plain(plain(value)), plain(value), rtol=0, atol=0)
 
 
+@settings(max_examples=30)
 @given(npst.arrays(np.float64, npst.array_shapes(max_dims=3), elements=st.floats(-1e6, 1e6)), st.data())
 def test_the_first_difference_is_the_first(array, data):
     i = data.draw(st.integers(0, array.size - 1))

@@ -1,6 +1,5 @@
 """One call of a reader's function, and everything worth knowing about it afterwards."""
 
-import contextlib
 import copy
 import dataclasses
 import inspect
@@ -13,8 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from transformer_lib.exercises.comparing import same
 from transformer_lib.exercises.guard import Stopped
-from transformer_lib.exercises.values import Opaque, Raised, a, plain, same
+from transformer_lib.exercises.values import Opaque, Raised, a, plain
 from transformer_lib.exercises.verdicts import WIDTH
 
 _NOT_THEIRS = (sysconfig.get_paths()["stdlib"], str(Path(__file__).parents[1]), "<frozen", "<__array_function__")
@@ -38,9 +38,8 @@ def attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Attempt
     except BaseException as exception:
         result = _raised(exception)
     after = [plain_or_opaque(argument) for argument in given]
-    return Attempt(
-        result, tuple(i for i, pair in enumerate(zip(before, after, strict=True)) if not same(*pair, atol=0))
-    )
+    edited = [i for i in range(len(given)) if not same(before[i], after[i], rtol=0.0, atol=0.0)]
+    return Attempt(result, tuple(edited))
 
 
 def plain_or_opaque(value: Any) -> Any:
@@ -75,9 +74,12 @@ def misfit(function: Callable[..., Any], parameters: Sequence[str]) -> str:
 
 
 def _raised(exception: BaseException) -> Raised:
-    message = "a message that cannot be read"
-    with contextlib.suppress(Exception):
+    try:
         message = re.sub(r" at 0x[0-9a-fA-F]+", "", str(exception))
+    except Stopped:
+        raise
+    except BaseException:
+        message = "a message that cannot be read"
     message = textwrap.shorten(message, 160, placeholder=" …")
     return Raised(type(exception).__name__, "".join(filter(str.isprintable, message)), _line(exception))
 
@@ -87,7 +89,7 @@ def _line(exception: BaseException) -> str:
     theirs = ""
     for frame, number in traceback.walk_tb(exception.__traceback__):
         file = frame.f_code.co_filename
-        if not file.startswith(_NOT_THEIRS) and "site-packages" not in file:
+        if not file.startswith(_NOT_THEIRS) and not re.search("(site|dist)-packages", file):
             text = linecache.getline(file, number).strip()
             theirs = f"line {number} of {frame.f_code.co_name}" + (f": {text}" if text else "")
     return textwrap.shorten(theirs, WIDTH - 8, placeholder=" …")

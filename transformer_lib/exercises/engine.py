@@ -25,10 +25,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from transformer_lib.exercises.attempts import Attempt, attempt, misfit, plain_or_opaque
+from transformer_lib.exercises.comparing import Place, first_difference, holds, same
 from transformer_lib.exercises.guard import Ending, run_guarded
 from transformer_lib.exercises.questions import Question
 from transformer_lib.exercises.showing import describe, show, show_call, show_pair
-from transformer_lib.exercises.values import Opaque, Raised, first_difference, holds, plain, same
+from transformer_lib.exercises.values import Opaque, Raised, plain
 from transformer_lib.exercises.verdicts import Status, Verdict, verdict
 
 __all__ = ["Exercise", "Mistake", "Question", "exercise"]  # what a chapter's exercises are written with
@@ -146,7 +147,7 @@ class Exercise:
             head += f" The smallest input on which it raises {given.kind}:"
             error = f"{show(given)}\nin {given.line}" if given.line else show(given)
             return self._say("raised", head, self._call(i), _indented(error), self.hint)
-        at: tuple[Any, ...] | None = None
+        at: Place | None = None
         if isinstance(expected, Raised):
             expected = Raised(expected.kind)
         else:

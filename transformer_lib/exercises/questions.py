@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from transformer_lib.exercises.attempts import plain_or_opaque
+from transformer_lib.exercises.comparing import holds, same
 from transformer_lib.exercises.guard import Ending, run_guarded
 from transformer_lib.exercises.showing import describe
-from transformer_lib.exercises.values import Opaque, holds, plain, same
+from transformer_lib.exercises.values import Opaque, plain
 from transformer_lib.exercises.verdicts import Verdict, verdict
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from transformer_lib.exercises.values import Opaque, Raised, TensorCopy, a, as_array
+from transformer_lib.exercises.comparing import as_array
+from transformer_lib.exercises.values import Opaque, Raised, TensorCopy, a
 from transformer_lib.exercises.verdicts import WIDTH
 
 LINE = WIDTH - 12  # what is left of a line between its indentation and the brackets of a table

@@ -1,4 +1,4 @@
-"""Plain copies of whatever an answer returns, and equality between them.
+"""Plain copies of whatever an answer returns.
 
 A reader's function may return anything: a tensor, a generator, an object whose `__eq__` raises. `plain` copies it once
 into numbers, strings, lists, tuples, dicts, sets and arrays that are ours; what has no such copy becomes an `Opaque`.
@@ -7,9 +7,8 @@ After that nothing a reader wrote runs any more, and comparing and printing are 
 
 import dataclasses
 import inspect
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -92,12 +91,13 @@ def _is_tensor(value: Any) -> bool:
 
 def _key(value: Any) -> Any:
     copy = plain(value)
-    return copy if _hashable(copy) else Opaque(a(type(value).__name__))
+    return copy if hashable(copy) else Opaque(a(type(value).__name__))
 
 
-def _hashable(copy: Any) -> bool:
+def hashable(value: Any) -> bool:
+    """Say whether a plain value can be in a set."""
     try:
-        hash(copy)
+        hash(value)
     except TypeError:
         return False
     return True
@@ -125,82 +125,3 @@ def _opaque(value: Any) -> Opaque:
 def a(noun: str) -> str:
     """Put the indefinite article before a noun."""
     return f"an {noun}" if noun[:1].lower() in "aeio" else f"a {noun}"
-
-
-def as_array(value: Any) -> np.ndarray | None:
-    """Return an array or a rectangle of nested lists of numbers as an array, and None for anything else."""
-    if isinstance(value, list | tuple):
-        try:
-            value = np.array(value)
-        except (ValueError, OverflowError):  # ragged, or an integer beyond 64 bits among floats
-            return None
-    return value if isinstance(value, np.ndarray) and value.dtype.kind in "biufc" else None
-
-
-def same(expected: Any, given: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-    """Say whether two plain values are equal: integers and shapes exactly, other numbers within a tolerance."""
-    return first_difference(expected, given, rtol=rtol, atol=atol) is None
-
-
-def holds(test: Callable[..., Any], *values: Any) -> bool:
-    """Say whether a test made for right-minded values is passed by these, which may be of any kind."""
-    try:
-        return bool(test(*values))
-    except (TypeError, ValueError, AttributeError, LookupError):  # made for numbers, say, and given a text
-        return False
-
-
-def first_difference(expected: Any, given: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> tuple[Any, ...] | None:
-    """Return where two plain values first differ.
-
-    Args:
-        expected: the right value.
-        given: the value to compare with it.
-        rtol: how far numbers may be apart, as a share of the expected one.
-        atol: how far they may be apart besides.
-
-    Returns:
-        None where they are equal. Otherwise the indices and keys that lead to the first difference; () where it is the
-        whole: another type, or another shape.
-    """
-    if isinstance(expected, int | float | complex) and isinstance(given, int | float | complex):
-        return None if _close(expected, given, rtol, atol) else ()
-    arrays = as_array(expected), as_array(given)
-    if arrays[0] is not None and arrays[1] is not None:
-        if arrays[0].shape != arrays[1].shape:
-            return ()
-        if arrays[0].dtype.kind in "biu" and arrays[1].dtype.kind in "biu":
-            wrong = arrays[0] != arrays[1]
-        else:
-            with np.errstate(all="ignore"):
-                wrong = ~np.isclose(arrays[1] + 0.0, arrays[0] + 0.0, rtol=rtol, atol=atol, equal_nan=True)
-        return tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.any() else None
-    if isinstance(expected, set) and isinstance(given, list | tuple) and len(given) == len(expected):
-        given = {item for item in given if _hashable(item)}
-    if isinstance(expected, dict) and isinstance(given, dict):
-        pairs = [(key, expected.get(key, Opaque("")), given.get(key, Opaque(""))) for key in {**expected, **given}]
-    elif isinstance(expected, np.ndarray | list | tuple) and isinstance(given, np.ndarray | list | tuple):
-        pairs = [(i, *pair) for i, pair in enumerate(zip(expected, given, strict=False))]
-    elif type(expected) is type(given) and isinstance(expected, str | bytes):
-        pairs = [(i, *pair) for i, pair in enumerate(zip(expected, given, strict=False)) if pair[0] != pair[1]]
-        return None if expected == given else (pairs[0][0] if pairs else min(len(expected), len(given)),)
-    else:
-        return None if type(expected) is type(given) and expected == given else ()
-    for key, left, right in pairs:
-        inside = first_difference(left, right, rtol=rtol, atol=atol)
-        if inside is not None:
-            return (key, *inside)
-    return None if len(expected) == len(given) else (min(len(expected), len(given)),)
-
-
-def _close(expected: int | float | complex, given: int | float | complex, rtol: float, atol: float) -> bool:
-    if expected == given or (isinstance(expected, int) and isinstance(given, int)):
-        return expected == given
-    try:
-        numbers = complex(expected), complex(given)
-    except OverflowError:
-        return False
-    if any(math.isnan(part) for number in numbers for part in (number.real, number.imag)):
-        return all(number != number for number in numbers)
-    difference = abs(numbers[1] - numbers[0])
-    return difference <= atol + rtol * abs(numbers[0]) and not math.isinf(difference)
