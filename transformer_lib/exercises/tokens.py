@@ -8,15 +8,13 @@ from transformer_lib.exercises.engine import Question, exercise
 utf8_tokens = Question(
     "03.utf8_tokens",
     13,
-    hint="Go through the text one character at a time, spaces too. Which of them are ASCII, and how many bytes does UTF-8 "
-    "spend on each of the others?",
+    hint="Go through the text one character at a time, spaces too. Which of them are ASCII, and how many bytes does "
+    "UTF-8 spend on each of the others?",
     mistakes={
         8: "That is how many characters there are. Two of them are not ASCII: how many bytes does each of those take?",
         11: "You left out the spaces. A space is a character like any other, and one byte.",
-        10: "You gave the emoji one byte, as if it were ASCII. Its code point is far above that of any Chinese character.",
+        10: "You gave the emoji one byte, as if it were ASCII. Its code point is far above 127.",
         12: "You gave the emoji as many bytes as the Chinese character. Its code point is above U+FFFF.",
-        9: "You gave both of the characters that are not ASCII too little. Encode one of them and count: "
-        "`len('我'.encode())`.",
         3: "Those are the words. The question is about bytes.",
     },
 )
@@ -152,7 +150,8 @@ def closest_pair(words):
 
 @closest_pair.mistake
 def the_commonest_pair(words):
-    """You found the commonest pair: that is BPE's choice. The score asks how common the pair is beside its two tokens."""
+    """You found the commonest pair: that is BPE's choice. The score asks how common the pair is beside its
+    two tokens."""
     return _scored(words, lambda both, left, right: both)
 
 
@@ -261,7 +260,7 @@ per_character = Question(
         4.5 / 3: "That is nats per character. One bit is ln 2 nats: are there more bits or fewer?",
         4.5 / math.log(2): "That is bits per token. A token here holds several characters.",
         4.5 * math.log(2) / 3: "You multiplied by ln 2. A bit is the smaller unit, so there must be more of them.",
-        4.5 / math.log(2) * 3: "You multiplied by the characters in a token. What the token costs is shared among them.",
+        4.5 / math.log(2) * 3: "You multiplied by the characters in a token. They share what the token costs.",
         math.exp(4.5) / 3: "You began with the perplexity. Perplexities cannot be divided among characters; costs can.",
         4.5: "That is what one token costs, in nats. The question changes both units.",
     },

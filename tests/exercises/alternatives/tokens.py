@@ -7,7 +7,7 @@ from itertools import pairwise
 
 
 def encode_by_earliest_pair(word, merges):
-    """As the definition says: of the pairs in the word, merge the earliest, at its leftmost place, until none is left."""
+    """As the definition says: of the pairs in the word, merge the earliest, leftmost first, until none is left."""
     rank = {pair: i for i, pair in enumerate(merges)}
     tokens = list(word)
     while known := [pair for pair in pairwise(tokens) if pair in rank]:
