@@ -3,13 +3,14 @@
 import math
 from collections import Counter
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
 
 def bigram_counts_by_a_loop(tokens, vocab_size):
     table = [[0] * vocab_size for _ in range(vocab_size)]
-    for current, following in zip(tokens, tokens[1:], strict=False):
+    for current, following in pairwise(tokens):
         table[current][following] += 1
     return table
 
