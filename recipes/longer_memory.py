@@ -1,4 +1,4 @@
-"""Every order from 1 to 8 under every smoothing, and the rung of the best n-gram: minutes on one core, 1.5 GB of memory."""
+"""Every order from 1 to 8 under every smoothing, and the rung of the best n-gram: 5 minutes on one core, 1.2 GB."""
 
 import json
 import math
