@@ -31,7 +31,7 @@ def read_bpe(path: str | Path) -> dict[str, Any]:
     file, model, special_tokens = _read(path, "BPE")
     _expect(path, "model", model, _BPE)
     _expect(path, "file", file, {"normalizer": None})
-    merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
+    merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in model.get("merges", ())]
     return {
         "merges": [(from_printable(left), from_printable(right)) for left, right in merges],
         "vocabulary": {from_printable(token): i for token, i in model["vocab"].items() if token not in special_tokens},
@@ -73,14 +73,15 @@ def read_wordpiece(path: str | Path) -> dict[str, Any]:
     _expect(path, "model", model, _WORDPIECE)
     _expect(path, "normalizer", normalizer, _BERT_NORMALIZER)
     _expect(path, "pre_tokenizer", file["pre_tokenizer"] or {}, {"type": "BertPreTokenizer"})
-    if normalizer.get("strip_accents") not in (None, normalizer["lowercase"]):
-        raise _refusal(path, "normalizer", "strip_accents", normalizer["strip_accents"], normalizer["lowercase"])
+    lowercase = normalizer.get("lowercase", True)
+    if normalizer.get("strip_accents") not in (None, lowercase):
+        raise _refusal(path, "normalizer", "strip_accents", normalizer["strip_accents"], lowercase)
     return {
-        "vocabulary": model["vocab"],
+        "vocabulary": model["vocab"] | special_tokens,
         "special_tokens": special_tokens,
-        "unknown": model["unk_token"],
-        "lowercase": normalizer["lowercase"],
-        "longest_word": model["max_input_chars_per_word"],
+        "unknown": model.get("unk_token", "[UNK]"),
+        "lowercase": lowercase,
+        "longest_word": model.get("max_input_chars_per_word", 100),
     }
 
 
@@ -157,15 +158,13 @@ def _pattern(path: str | Path, pre_tokenizer: Mapping[str, Any] | None) -> str:
 def _read(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
     """Return a file, its model, and its special tokens."""
     try:
-        file = json.loads(Path(path).read_text(encoding="utf-8"))
+        file = {"added_tokens": [], "normalizer": None, "pre_tokenizer": None, **json.loads(Path(path).read_bytes())}
         model = file["model"]
         found, _ = model["type"], model["vocab"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"path={str(path)!r} must be a tokenizer.json, with a model, its type and vocab") from error
     if found != kind:
-        raise ValueError(
-            f"path={str(path)!r} must hold a {kind} model, and holds {found}: load it with {found}'s class"
-        )
+        raise ValueError(f"path={str(path)!r} must hold a {kind} model, and holds {found}: load it with that class")
     for token in file["added_tokens"]:
         _expect(path, f"added token {token['content']!r}", token, _ADDED_TOKEN)
     return file, model, {token["content"]: token["id"] for token in file["added_tokens"]}
