@@ -62,17 +62,17 @@ def site(build: Build) -> Path:
 @pytest.fixture(scope="session")
 def serve():
     """serve(folder) -> the address of a server for it on this machine."""
-    servers = []
+    servers = {}
 
     def start(folder: Path) -> str:
-        handler = functools.partial(QuietHandler, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_address[1]}"
+        if folder not in servers:
+            handler = functools.partial(QuietHandler, directory=str(folder))
+            servers[folder] = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            threading.Thread(target=servers[folder].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[folder].server_address[1]}"
 
     yield start
-    for server in servers:
+    for server in servers.values():
         server.shutdown()
         server.server_close()
 
@@ -109,7 +109,6 @@ def visit(chromium):
 
     def open_page(address: str, *, width: int = 1280, **options: object) -> Visit:
         contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **options))
-        contexts[-1].set_default_timeout(10_000)
         return Visit(contexts[-1].new_page(), address)
 
     yield open_page

@@ -20,7 +20,8 @@ PAGES = [ROOT / "intro.md", *sorted((ROOT / "appendices").glob("*.md"))]
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_stored_notebook_is_in_normal_form_and_keeps_the_rules(path):
-    assert notebooks.check([path]) == []
+    findings = notebooks.check([path])
+    assert not findings, "\n".join(findings)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
+UNMOUNTED = ".widget:not([data-mounted])"
 SHOWN = """() => {
     const shown = [document.fonts.ready, window.MathJax?.startup?.promise];
     Promise.all(shown).then(() => { window.everythingIsShown = true; });
@@ -41,6 +42,10 @@ class Visit:
         """What the page asked of other machines."""
         return [url for url in self.requests if not re.match(r"file:|data:|blob:|http://127\.0\.0\.1:", url)]
 
+    def unmounted(self) -> list[str]:
+        """The widgets that still show what they show without JavaScript."""
+        return [widget.get_attribute("data-widget") for widget in self.page.locator(UNMOUNTED).all()]
+
     def turn(self, scheme: str) -> None:
         """As when the reader's system turns dark, or light again."""
         self.page.emulate_media(color_scheme=scheme)
@@ -62,16 +67,19 @@ class Visit:
         """What axe-core finds, with or without its look at colours."""
         return self.axe({"runOnly": RULES, "rules": {"color-contrast": {"enabled": colours}}})
 
-    def pale(self, *, exclude: tuple[str, ...] = ()) -> list[str]:
-        """Text too near the colour behind it, but for what is excluded, since this rule looks long at every word."""
-        return self.axe({"runOnly": ["color-contrast"]}, exclude)
+    def pale(self) -> list[str]:
+        """Text too near the colour behind it."""
+        return self.axe({"runOnly": ["color-contrast"]})
 
-    def axe(self, options: dict, exclude: tuple[str, ...] = ()) -> list[str]:
+    def drop(self, selector: str) -> None:
+        """Take elements out of the page: axe's look at colours takes its time over every one."""
+        self.page.evaluate("(selector) => document.querySelectorAll(selector).forEach((e) => e.remove())", selector)
+
+    def axe(self, options: dict) -> list[str]:
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE)
         options = {**options, "resultTypes": ["violations"], "preload": False}
-        context = {"include": ["html"], "exclude": list(exclude)}
-        found = self.page.evaluate("([context, options]) => axe.run(context, options)", [context, options])
+        found = self.page.evaluate("(options) => axe.run(document, options)", options)
         return [
             f"{rule['id']}: {node['html'][:160]} {node['any'][0]['message'] if node['any'] else ''}"
             for rule in found["violations"]
