@@ -127,12 +127,17 @@ def test_a_thread_in_c_code_is_left_behind_and_ends_when_it_comes_back(left_behi
 
 
 def test_a_thread_left_behind_is_mute(left_behind, capsys):
+    printed = threading.Event()
+
     def chatters():
         while True:
             print("more")
+            printed.set()
 
     assert run_guarded([chatters], seconds=LIMIT, patience=0) == ([], Ending.STUCK)
     print("the caller's own output")
+    printed.clear()
+    assert printed.wait(60)
     (thread,) = left_behind()
     assert thread.stop(60)
     assert capsys.readouterr().out == "the caller's own output\n"
