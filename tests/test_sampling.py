@@ -96,6 +96,11 @@ def test_top_p_keeps_the_token_that_crosses():
         assert filter_top_p(logits, p).isfinite().tolist() == [True] * kept + [False] * (4 - kept), p
 
 
+def test_top_p_keeps_a_token_even_where_1_minus_p_rounds_to_1():
+    logits = torch.tensor([0.0, 2.0, 1.0], dtype=torch.float32)
+    assert filter_top_p(logits, 1e-9).isfinite().tolist() == [False, True, False]
+
+
 def test_top_p_splits_ties_keeping_the_later_ids():
     same(filter_top_p(torch.zeros(4), 0.5), torch.tensor([-INF, -INF, 0.0, 0.0]))
 
