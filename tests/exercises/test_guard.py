@@ -240,10 +240,10 @@ def test_pythons_generator_is_left_alone_and_torch_unloaded():
         undisturbed = [random.random() for _ in range(2)]
         random.seed(7)
         outside = [random.random()]
-        inside = run_guarded([lambda: random.seed(3), random.random], seconds=60)
+        inside = run_guarded([random.random, lambda: random.seed(3)], seconds=60)
         outside.append(random.random())
         assert outside == undisturbed
-        assert inside == run_guarded([lambda: random.seed(3), random.random], seconds=60)
+        assert inside == run_guarded([random.random, lambda: random.seed(3)], seconds=60)
         assert "torch" not in sys.modules
         print("left alone")
     """
