@@ -61,7 +61,7 @@ def show(tmp_path, visit):
 
     def open_page(*names: str, data: dict | None = None, **options):
         seen = visit(write_page(tmp_path, {name: data or data_of(name) for name in names}), **options)
-        seen.page.set_default_timeout(5_000)
+        seen.page.set_default_timeout(20_000)
         return seen
 
     return open_page
@@ -149,6 +149,7 @@ def test_widget_is_accessible_and_fits(name, choice, button, width, show):
     seen = show(name, width=width, reduced_motion="reduce")
     use(seen.page, choice, button)
     assert seen.overflow() == []
+    assert seen.page.locator(".widget").evaluate("(widget) => widget.scrollWidth <= widget.clientWidth")
     for theme in ("light", "dark"):
         turn(seen.page, theme)
         assert [pair for pair in seen.page.evaluate(CONTRASTS) if pair[0] < 4.5] == []
