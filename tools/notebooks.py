@@ -33,12 +33,15 @@ METADATA = {
 KEPT = ("tags", "mystnb")  # cell metadata; the rest is what editors leave behind
 OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])|\r(?=\n)", re.MULTILINE)  # what a terminal would no longer show
 COLAB = """\
-# On Colab, install the book's library; anywhere else, do nothing.
+# On Colab, fetch the book and its library; anywhere else, do nothing.
 import sys
 
 if "google.colab" in sys.modules:
     repository = "{repository}"
-    %pip install -q "transformer_lib[book] @ git+{{repository}}"
+    !git clone -q --depth 1 {{repository}} /content/book
+    %cd /content/book
+    %pip install -q ".[book]"
+    %cd chapters
 """
 CELL_SECONDS = 600
 
@@ -73,7 +76,7 @@ def normalise(notebook: NotebookNode, repository: str) -> NotebookNode:
 
 
 def place_colab_cell(notebook: NotebookNode, repository: str) -> None:
-    """Put the cell that installs the library on Colab after the title; the page does not show it."""
+    """Put the cell that fetches the book on Colab (a chapter reads trained/ too) after the title; the page does not show it."""
     old = next((cell for cell in notebook.cells if cell.get("id") == "colab"), None)
     cell = nbformat.v4.new_code_cell(COLAB.format(repository=repository).strip(), id="colab")
     cell.metadata.tags = ["remove-cell"]
