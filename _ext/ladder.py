@@ -10,6 +10,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from transformer_lib.ladder import Rung, rungs
@@ -20,9 +21,9 @@ HEADINGS = ("model", "chapter", "numbers stored", "bits per character")
 class Ladder(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         trained = Path(self.env.srcdir) / "trained"
-        self.env.note_dependency(str(trained))  # a new card changes the folder
-        for card in trained.glob("*/card.json"):
-            self.env.note_dependency(str(card))
+        self.env.metadata[self.env.docname]["ladder"] = cards(trained)
+        for card in cards(trained):
+            self.env.note_dependency(card)
         best_first = rungs(trained)[::-1]
         widest = best_first[-1].bits_per_character
         body = nodes.tbody("", *(self.row(rung, widest) for rung in best_first))
@@ -43,10 +44,21 @@ class Ladder(SphinxDirective):
         )
 
 
+def cards(trained: Path) -> list[str]:
+    return sorted(map(str, trained.glob("*/card.json")))
+
+
+def pages_short_of_a_rung(app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
+    """A card that changed is a dependency; a card that came or went is seen here."""
+    now = cards(Path(app.srcdir) / "trained")
+    return [page for page, metadata in env.metadata.items() if metadata.get("ladder", now) != now]
+
+
 def cell(*content: nodes.Node) -> nodes.entry:
     return nodes.entry("", nodes.paragraph("", "", *content))
 
 
 def setup(app: Sphinx) -> dict:
     app.add_directive("ladder", Ladder)
+    app.connect("env-get-outdated", pages_short_of_a_rung)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

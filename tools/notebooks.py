@@ -76,7 +76,7 @@ def normalise(notebook: NotebookNode, repository: str) -> NotebookNode:
 
 
 def place_colab_cell(notebook: NotebookNode, repository: str) -> None:
-    """Put the cell that fetches the book on Colab (a chapter reads trained/ too) after the title; the page does not show it."""
+    """Put the cell that fetches the book on Colab, trained/ with it, after the title; the page does not show it."""
     old = next((cell for cell in notebook.cells if cell.get("id") == "colab"), None)
     cell = nbformat.v4.new_code_cell(COLAB.format(repository=repository).strip(), id="colab")
     cell.metadata.tags = ["remove-cell"]
