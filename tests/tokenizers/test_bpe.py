@@ -292,7 +292,7 @@ def test_loading_undoes_saving(tmp_path, pattern):
     "steps", [[BYTE_LEVEL], [DIGITS, BYTE_LEVEL], [SPLIT, BYTES_ONLY]], ids=["GPT-2", "SmolLM2", "Llama 3"]
 )
 def test_files_of_the_library_give_the_same_ids(tmp_path, hamlet, steps):
-    rust = trained_by_the_library([hamlet], 1000)
+    rust = trained_by_the_library([hamlet, "in 2024, " * 99], 1000)  # so that digits would merge where they may
     rust.pre_tokenizer = pre_tokenizers.Sequence(steps)
     rust.add_special_tokens(["<|im_start|>", "<|im_end|>"])
     rust.save(str(tmp_path / "tokenizer.json"))
