@@ -2,8 +2,8 @@
 
 Both BPE and WordPiece grow their vocabulary by merging one pair of tokens at a time. Counting all pairs anew after each
 merge would read the whole text thousands of times. Two things make it quick. Each distinct word is kept once, with how
-often it occurs: 4.4 million characters of plays hold 46 thousand distinct words. And an index from each pair to the
-words that hold it says which few words a merge changes.
+often it occurs: the 1.2 million words and marks of the training plays are 33 thousand distinct ones. And an index from
+each pair to the words that hold it says which few words a merge changes.
 """
 
 from collections import Counter, defaultdict
