@@ -51,7 +51,7 @@ def run(monkeypatch, tmp_path):
     ],
 )
 def test_a_recipe_leaves_a_model_that_scores_what_its_card_says(name, build, config_class, settings, overlap, run):
-    training = dataclasses.replace(importlib.import_module(name).TRAINING, steps=60, log_every=20)
+    training = dataclasses.replace(importlib.import_module(name).TRAINING, steps=60, learning_rate=0.05, log_every=20)
     trained = run(name, TRAINING=training, **settings)
 
     card = json.loads((trained / name / "card.json").read_text())
