@@ -78,6 +78,8 @@ def normalise(notebook: NotebookNode, repository: str) -> NotebookNode:
 def place_colab_cell(notebook: NotebookNode, repository: str) -> None:
     """Put the cell that fetches the book on Colab, trained/ with it, after the title; the page does not show it."""
     old = next((cell for cell in notebook.cells if cell.get("id") == "colab"), None)
+    if old and "google.colab" not in old.source:  # an editor may hand ids round; what is not this cell is not replaced
+        old.id, old = nbformat.v4.new_code_cell().id, None
     cell = nbformat.v4.new_code_cell(COLAB.format(repository=repository).strip(), id="colab")
     cell.metadata.tags = ["remove-cell"]
     cell.outputs = old.outputs if old else []

@@ -65,6 +65,14 @@ def test_colab_cell_follows_the_title_once_and_names_the_repository():
     assert after.cells[1].metadata.tags == ["remove-cell"]
 
 
+def test_a_cell_that_only_took_the_colab_cells_id_is_kept():
+    edited = notebook("Text.", code("import json"))
+    edited.cells[-1].id = "colab"
+    after = notebooks.normalise(edited, ADDRESS)
+    assert after.cells[-1].source == "import json"
+    assert len({cell.id for cell in after.cells}) == len(after.cells)
+
+
 def test_streams_are_joined_and_stderr_is_dropped():
     (stream,) = outputs(printed("a\n"), printed("100%", "stderr"), printed("b\n"))
     assert stream.text == "a\nb\n"
