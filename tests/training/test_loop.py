@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from transformer_lib.schedules import warmup_cosine
-from transformer_lib.training import TrainConfig, random_windows, train
+from transformer_lib.training import BucketedPairs, TrainConfig, random_windows, train
 
 TOKENS = torch.randint(6, (300,), generator=torch.Generator().manual_seed(0))
 
@@ -150,6 +150,29 @@ def test_an_interrupted_run_goes_on_bit_for_bit(step, tmp_path):
         assert history_again == history
     else:
         assert not (tmp_path / "run.safetensors").exists()
+
+
+def test_pairs_go_on_from_their_place_without_being_named(tmp_path):
+    pairs = [([k % 5] * (1 + k % 3), [k % 4] * (1 + k % 3)) for k in range(40)]
+
+    def trained(kill_at=-1, seed=0, **options):
+        def loss(model, batch):
+            seen.append(batch[0].tolist())
+            if len(seen) == kill_at:
+                raise KeyboardInterrupt
+            return nn.functional.cross_entropy(model(batch[0]).flatten(0, 1), batch[1].flatten())
+
+        seen, model = [], model_with_dropout()
+        batches = BucketedPairs(pairs, torch.Generator().manual_seed(seed), pad=5, batch_size=4)
+        config = TrainConfig(steps=30, checkpoint_every=7)
+        return seen, model, train(model, batches, config, loss=loss, **options)
+
+    seen, whole, history = trained()
+    with pytest.raises(KeyboardInterrupt):
+        trained(kill_at=18, checkpoint=tmp_path / "run", generators={})
+    seen_again, resumed, history_again = trained(seed=7, checkpoint=tmp_path / "run", generators={})
+    assert seen_again == seen[14:]
+    assert torch.equal(weights(resumed), weights(whole)) and history_again == history
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):

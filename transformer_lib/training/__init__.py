@@ -1,18 +1,20 @@
 """The training loop, its losses and its checkpoints."""
 
-from transformer_lib.training.batches import random_windows
+from transformer_lib.training.batches import BucketedPairs, pad_to_longest, random_windows
 from transformer_lib.training.checkpoints import load, save
 from transformer_lib.training.evaluation import evaluate, token_nats
 from transformer_lib.training.loop import History, TrainConfig, train
 from transformer_lib.training.losses import cross_entropy, next_token_loss
 
 __all__ = [
+    "BucketedPairs",
     "History",
     "TrainConfig",
     "cross_entropy",
     "evaluate",
     "load",
     "next_token_loss",
+    "pad_to_longest",
     "random_windows",
     "save",
     "token_nats",

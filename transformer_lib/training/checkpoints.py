@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import safetensors.torch
 import torch
@@ -19,6 +19,17 @@ from torch import Tensor, nn
 
 Config = TypeVar("Config")
 Model = TypeVar("Model", bound=nn.Module)
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """What a run draws from: a torch.Generator, or whatever can tell its place as a tensor and go back there."""
+
+    def get_state(self) -> Tensor:
+        """Return the place."""
+
+    def set_state(self, state: Tensor, /) -> Any:
+        """Go there."""
 
 
 def save(model: nn.Module, folder: str | Path, config: Any) -> None:
@@ -75,7 +86,7 @@ def save_checkpoint(
     path: str | Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    generators: Mapping[str, torch.Generator],
+    generators: Mapping[str, Stateful],
     *,
     config: dict[str, Any],
     record: dict[str, Any],
@@ -111,7 +122,7 @@ def load_checkpoint(
     path: str | Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    generators: Mapping[str, torch.Generator],
+    generators: Mapping[str, Stateful],
     *,
     config: dict[str, Any],
 ) -> dict[str, Any]:

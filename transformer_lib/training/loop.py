@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from transformer_lib.schedules import Schedule, constant
-from transformer_lib.training.checkpoints import load_checkpoint, save_checkpoint
+from transformer_lib.training.checkpoints import Stateful, load_checkpoint, save_checkpoint
 from transformer_lib.training.losses import next_token_loss
 
 History = list[dict[str, float]]
@@ -55,7 +55,7 @@ def train(
     schedule: Schedule = constant,
     validate: Callable[[nn.Module], float] | None = None,
     checkpoint: str | Path | None = None,
-    generators: Mapping[str, torch.Generator] | None = None,
+    generators: Mapping[str, Stateful] | None = None,
     progress: bool = False,
 ) -> History:
     """Train a model in place.
@@ -66,7 +66,7 @@ def train(
     Args:
         model: What is trained; left in the mode, training or evaluation, that it came in.
         batches: At least `steps` of what `loss` takes; (inputs, targets) for next_token_loss. To resume, they must
-            follow from the states of the generators, as random_windows do.
+            follow from the states of the generators, as random_windows do, or have one of their own, as BucketedPairs.
         config: Length, speed and bookkeeping.
         loss: From the model and a batch to the scalar that is lowered.
         optimizer: AdamW with the learning rate and weight decay of `config` unless given.
@@ -87,7 +87,9 @@ def train(
     """
     if checkpoint is not None and generators is None:
         raise ValueError("generators must be named with a checkpoint, {} if nothing is random: their states are saved")
-    generators = generators or {}
+    generators = dict(generators or {})
+    if isinstance(batches, Stateful):
+        generators["batches"] = batches
     if optimizer is None:
         optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     for group in optimizer.param_groups:
