@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from transformer_lib.training import cross_entropy, next_token_loss
+from transformer_lib.training import cross_entropy, next_token_loss, pad_to_longest, translation_loss
 
 
 def test_cross_entropy_is_the_mean_of_minus_log_p():
@@ -31,3 +31,80 @@ def test_nothing_to_score(targets, ignore):
     targets = torch.tensor(targets, dtype=torch.long)
     with pytest.raises(ValueError, match="hold nothing to score"):
         cross_entropy(torch.zeros(*targets.shape, 3), targets, ignore=ignore)
+
+
+# --- smoothing ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7, 1.0])
+@pytest.mark.parametrize("ignore", [None, 1])
+def test_smoothing_is_the_distance_from_a_smoothed_distribution(smoothing, ignore):
+    """KL(q || p) + H(q), with q written out: the target keeps 1 - eps and all V tokens share eps."""
+    V = 5
+    logits = torch.randn(4, 3, V, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([[0, 4, 2], [1, 1, 3], [1, 0, 0], [2, 2, 1]])
+    terms = []
+    for row, target in zip(logits.flatten(0, 1), targets.flatten().tolist(), strict=True):
+        q = [smoothing / V + (1 - smoothing) * (v == target) for v in range(V)]
+        p = [math.exp(z) / sum(math.exp(z) for z in row.tolist()) for z in row.tolist()]
+        kl = sum(a * math.log(a / b) for a, b in zip(q, p, strict=True) if a > 0)
+        if target != ignore:
+            terms.append(kl - sum(a * math.log(a) for a in q if a > 0))
+    value = cross_entropy(logits, targets, ignore=ignore, smoothing=smoothing).item()
+    assert value == pytest.approx(sum(terms) / len(terms), abs=1e-12)
+    reference = torch.nn.CrossEntropyLoss(ignore_index=-100 if ignore is None else ignore, label_smoothing=smoothing)
+    assert value == pytest.approx(reference(logits.flatten(0, 1), targets.flatten()).item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.1, math.nan])
+def test_bad_smoothing(smoothing):
+    with pytest.raises(ValueError, match=f"smoothing={smoothing} must be between 0 and 1"):
+        cross_entropy(torch.zeros(1, 3), torch.tensor([0]), smoothing=smoothing)
+
+
+# --- translation -------------------------------------------------------------------------------------------------
+
+
+class Translator(torch.nn.Module):
+    """PyTorch's own encoder-decoder behind our signature: its masks have the opposite polarity."""
+
+    def __init__(self, vocab_size=9):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(vocab_size, 8)
+        self.transformer = torch.nn.Transformer(8, 2, 1, 1, 16, dropout=0.0, batch_first=True)
+        self.output = torch.nn.Linear(8, vocab_size)
+
+    def forward(self, source, target, *, source_mask=None, target_mask=None):
+        assert target_mask is None and source_mask.shape == (len(source), 1, 1, source.shape[1])
+        hidden = ~source_mask[:, 0, 0]
+        causal = torch.ones(target.shape[1], target.shape[1], dtype=torch.bool).triu(1)
+        return self.output(
+            self.transformer(
+                self.embedding(source),
+                self.embedding(target),
+                tgt_mask=causal,
+                src_key_padding_mask=hidden,
+                memory_key_padding_mask=hidden,
+            )
+        )
+
+
+BEGIN, END, PAD = 1, 2, 0
+PAIRS = [([3, 4, 5, 6], [BEGIN, 7, END]), ([8], [BEGIN, 3, 5, 4, 8, END]), ([5, 5], [BEGIN, END])]
+
+
+def test_a_batch_of_translations_scores_each_word_as_if_its_pair_were_alone():
+    torch.manual_seed(0)
+    model = Translator().double()
+    terms = []
+    for source, target in PAIRS:
+        for t in range(1, len(target)):  # word by word, with what is before it and nothing else
+            everywhere = torch.ones(1, 1, 1, len(source), dtype=torch.bool)
+            logits = model(torch.tensor([source]), torch.tensor([target[:t]]), source_mask=everywhere)[0, -1]
+            terms.append(-logits.log_softmax(0)[target[t]].item())
+    batch = tuple(pad_to_longest(side, PAD) for side in zip(*PAIRS, strict=True))
+    assert translation_loss(model, batch, pad=PAD).item() == pytest.approx(sum(terms) / 8, abs=1e-12)
+    smoothed = translation_loss(model, batch, pad=PAD, smoothing=0.3).item()
+    logits = model(batch[0], batch[1][:, :-1], source_mask=(batch[0] != PAD)[:, None, None])
+    expected = cross_entropy(logits, batch[1][:, 1:], ignore=PAD, smoothing=0.3).item()
+    assert smoothed == pytest.approx(expected, abs=1e-12) and smoothed != pytest.approx(sum(terms) / 8)

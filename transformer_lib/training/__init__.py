@@ -4,7 +4,7 @@ from transformer_lib.training.batches import BucketedPairs, pad_to_longest, rand
 from transformer_lib.training.checkpoints import load, save
 from transformer_lib.training.evaluation import evaluate, token_nats
 from transformer_lib.training.loop import History, TrainConfig, train
-from transformer_lib.training.losses import cross_entropy, next_token_loss
+from transformer_lib.training.losses import cross_entropy, next_token_loss, translation_loss
 
 __all__ = [
     "BucketedPairs",
@@ -19,4 +19,5 @@ __all__ = [
     "save",
     "token_nats",
     "train",
+    "translation_loss",
 ]
