@@ -1,0 +1,212 @@
+"""Attention: each query takes a weighted mean of the values, the weights from how well it matches the keys.
+
+    attention(Q, K, V) = softmax(Q K^T / sqrt(Dh)) V                      (Vaswani et al. 2017, section 3.2.1)
+    head_i = attention(x W_q^i, m W_k^i, m W_v^i);  out = [heads] W_o     (section 3.2.2)
+
+with m = x in self-attention and m = memory in cross-attention. With fewer key/value heads than query heads (G < H), H/G
+query heads share each: grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245).
+
+B batch, T query positions, S key positions, D d_model, H heads, G key/value heads, Dh head width.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from transformer_lib.cache import KVCache
+from transformer_lib.masks import Causal, causal_mask, refuse_empty_rows
+from transformer_lib.positions import Rotary
+
+
+def attention(
+    query: Float[Tensor, "*BH T Dh"],
+    key: Float[Tensor, "*BG S Dh"],
+    value: Float[Tensor, "*BG S Dv"],
+    mask: Bool[Tensor, "..."] | Causal | None = None,
+    *,
+    dropout: float = 0.0,
+) -> Float[Tensor, "*BH T Dv"]:
+    """Weighted means of the values, by PyTorch's fused kernel: the weights are never stored.
+
+    Args:
+        query: (B, H, T, Dh), or without B and H.
+        key: (B, G, S, Dh), with G dividing H.
+        value: (B, G, S, Dv); its width is free.
+        mask: True where a query may attend, broadcast to (B, H, T, S); CAUSAL for the causal pattern; None for all.
+        dropout: Probability of dropping a weight; the rest are scaled up.
+
+    Raises:
+        ValueError: If a row of the mask is empty.
+    """
+    T, S = query.shape[-2], key.shape[-2]
+    square = isinstance(mask, Causal) and T == S  # the kernel's own causal flag counts from the first key: only here
+    if isinstance(mask, Causal):
+        mask = None if square or T == 1 else causal_mask(T, S, device=query.device)
+    elif mask is not None:
+        refuse_empty_rows(mask)
+    grouped = query.ndim > 2 and query.shape[-3] != key.shape[-3]
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=square, enable_gqa=grouped
+    )
+
+
+def attention_weights(
+    query: Float[Tensor, "*BH T Dh"],
+    key: Float[Tensor, "*BG S Dh"],
+    mask: Bool[Tensor, "..."] | Causal | None = None,
+) -> Float[Tensor, "*BH T S"]:
+    """The weights that `attention` uses: softmax(Q K^T / sqrt(Dh)), each row summing to 1.
+
+    Args:
+        query: (B, H, T, Dh), or without B and H.
+        key: (B, G, S, Dh), with G dividing H.
+        mask: As in `attention`.
+
+    Raises:
+        ValueError: If a row of the mask is empty.
+    """
+    scores = query @ _spread(key, query).mT / math.sqrt(query.shape[-1])
+    return _masked_softmax(scores, mask)
+
+
+def additive_attention_weights(
+    query: Float[Tensor, "*B T Dq"],
+    key: Float[Tensor, "*B S Dk"],
+    w_query: Float[Tensor, "A Dq"],
+    w_key: Float[Tensor, "A Dk"],
+    v: Float[Tensor, " A"],
+    mask: Bool[Tensor, "..."] | Causal | None = None,
+) -> Float[Tensor, "*B T S"]:
+    """Weights from a small network in place of a product: softmax(v . tanh(W_q q + W_k k)) (Bahdanau et al. 2015).
+
+    Queries and keys may differ in width. All T x S pairs pass through the network, A features each.
+
+    Args:
+        query: (B, T, Dq), or without B.
+        key: (B, S, Dk).
+        w_query, w_key: Maps to the A hidden features.
+        v: What reads a score off them.
+        mask: As in `attention`.
+    """
+    hidden = torch.tanh((query @ w_query.T)[..., :, None, :] + (key @ w_key.T)[..., None, :, :])  # (B, T, S, A)
+    return _masked_softmax(hidden @ v, mask)
+
+
+def additive_attention(
+    query: Float[Tensor, "*B T Dq"],
+    key: Float[Tensor, "*B S Dk"],
+    value: Float[Tensor, "*B S Dv"],
+    w_query: Float[Tensor, "A Dq"],
+    w_key: Float[Tensor, "A Dk"],
+    v: Float[Tensor, " A"],
+    mask: Bool[Tensor, "..."] | Causal | None = None,
+) -> Float[Tensor, "*B T Dv"]:
+    """Weighted means of the values with additive weights: see `additive_attention_weights`."""
+    return additive_attention_weights(query, key, w_query, w_key, v, mask) @ value
+
+
+class MultiHeadAttention(nn.Module):
+    """Several attentions side by side, each with its own projections of all of d_model.
+
+    Args:
+        d_model: Features in and out, D.
+        n_heads: Query heads, H; each is D / H wide.
+        n_kv_heads: Key/value heads, G, dividing H; None for one each.
+        bias: Whether the four projections have one.
+        dropout: Probability of dropping an attention weight in training.
+        rotary: Turns queries and keys by their positions; None leaves them.
+
+    Raises:
+        ValueError: If the sizes do not divide.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        n_heads: int,
+        n_kv_heads: int | None = None,
+        *,
+        bias: bool = True,
+        dropout: float = 0.0,
+        rotary: Rotary | None = None,
+    ) -> None:
+        super().__init__()
+        n_kv_heads = n_heads if n_kv_heads is None else n_kv_heads
+        if n_heads < 1 or d_model % n_heads:
+            raise ValueError(f"d_model={d_model} must be divisible by n_heads={n_heads}: heads share it equally")
+        if n_kv_heads < 1 or n_heads % n_kv_heads:
+            raise ValueError(f"n_heads={n_heads} must be divisible by n_kv_heads={n_kv_heads}: groups are equal")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout={dropout} must be in [0, 1): it is the probability of losing a weight")
+        self.n_heads, self.n_kv_heads, self.d_head = n_heads, n_kv_heads, d_model // n_heads
+        if rotary is not None and rotary.d_head != self.d_head:
+            raise ValueError(f"rotary.d_head={rotary.d_head} must be d_model / n_heads = {self.d_head}: it turns heads")
+        self.dropout, self.rotary = dropout, rotary
+        self.w_q = nn.Linear(d_model, d_model, bias=bias)
+        self.w_k = nn.Linear(d_model, n_kv_heads * self.d_head, bias=bias)
+        self.w_v = nn.Linear(d_model, n_kv_heads * self.d_head, bias=bias)
+        self.w_o = nn.Linear(d_model, d_model, bias=bias)
+        self.attend = attention  # what inspection.record_attention swaps, so that recording costs nothing when off
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        memory: Float[Tensor, "B S D"] | None = None,
+        *,
+        mask: Bool[Tensor, "..."] | Causal | None = None,
+        positions: Int[Tensor, "*P T"] | None = None,
+        cache: KVCache | None = None,
+    ) -> Float[Tensor, "B T D"]:
+        """Attend from x to itself, or to a memory.
+
+        Args:
+            x: Where the queries come from.
+            memory: Where keys and values come from; None for x itself.
+            mask: As in `attention`, with S the keys in the cache and the new ones.
+            positions: Of x, for a rotary; None counts on from what the cache holds.
+            cache: Keys and values of the past, extended in place. With a memory: the memory's, filled at the first
+                call and only read after it.
+        """
+        q = self._heads(self.w_q(x))  # (B, H, T, Dh)
+        if memory is not None and cache is not None and cache.length:
+            k, v = cache.read()
+        else:
+            source = x if memory is None else memory
+            k, v = self._heads(self.w_k(source)), self._heads(self.w_v(source))  # (B, G, S, Dh)
+            if self.rotary is not None:
+                if memory is not None:
+                    raise ValueError("a rotary turns x and its keys alike: cross-attention to memory must have none")
+                if positions is None:
+                    past = 0 if cache is None else cache.length
+                    positions = torch.arange(past, past + x.shape[1], device=x.device)
+                q, k = self.rotary(q, positions), self.rotary(k, positions)
+            if cache is not None:
+                k, v = cache.append(k, v)
+        heads = self.attend(q, k, v, mask, dropout=self.dropout if self.training else 0.0)  # (B, H, T, Dh)
+        return self.w_o(heads.transpose(1, 2).flatten(start_dim=2))
+
+    def _heads(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+
+    def extra_repr(self) -> str:
+        """What print(model) shows."""
+        return f"n_heads={self.n_heads}, n_kv_heads={self.n_kv_heads}, d_head={self.d_head}"
+
+
+def _spread(key: Tensor, query: Tensor) -> Tensor:
+    """Repeat each key/value head for the query heads that share it."""
+    if query.ndim < 3 or query.shape[-3] == key.shape[-3]:
+        return key
+    return key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+
+
+def _masked_softmax(scores: Tensor, mask: Tensor | Causal | None) -> Tensor:
+    if isinstance(mask, Causal):
+        mask = causal_mask(*scores.shape[-2:], device=scores.device)
+    if mask is not None:
+        refuse_empty_rows(mask)
+        scores = scores.masked_fill(~mask, -math.inf)
+    return scores.softmax(dim=-1)

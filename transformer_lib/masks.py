@@ -1,0 +1,116 @@
+"""Masks: who may look at whom, True where a query (a row) may attend to a key (a column).
+
+Attention gives the weight
+
+    softmax_j(q_i . k_j / sqrt(Dh))    over those j with mask[i, j] = True
+
+and 0 to every other key (Vaswani et al. 2017, section 3.2.3, sets the illegal scores to -inf). The polarity is that of
+F.scaled_dot_product_attention; nn.MultiheadAttention's boolean masks mean the opposite. Masks combine with & and |
+and broadcast to (B, H, T, S). No row may be empty: a softmax over nothing is not a distribution.
+"""
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+
+class Causal:
+    """The causal pattern as a name: `attention` applies it without building the (T, S) tensor wherever it can."""
+
+    def __repr__(self) -> str:
+        return "CAUSAL"
+
+
+CAUSAL = Causal()
+
+
+def causal_mask(T: int, S: int | None = None, *, device: torch.device | str | None = None) -> Bool[Tensor, "T S"]:
+    """Let each position see itself and what came before it.
+
+    Args:
+        T: Queries, the last T of the S positions.
+        S: Keys; None for as many as queries. More than T where a cache holds what came before.
+        device: Where the mask is made.
+
+    Returns:
+        True at [i, j] where j <= i + S - T.
+
+    Raises:
+        ValueError: If T is less than 1, or S less than T.
+    """
+    S = _keys(T, S)
+    return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)
+
+
+def sliding_window_mask(
+    T: int, window: int, S: int | None = None, *, device: torch.device | str | None = None
+) -> Bool[Tensor, "T S"]:
+    """Let each position see itself and the window - 1 positions before it (Beltagy et al. 2020, arXiv:2004.05150).
+
+    Args:
+        T: Queries, the last T of the S positions.
+        window: Positions that each query sees, itself included.
+        S: Keys; None for as many as queries.
+        device: Where the mask is made.
+
+    Raises:
+        ValueError: If a size is less than 1, or S less than T.
+    """
+    S = _keys(T, S)
+    if window < 1:
+        raise ValueError(f"window={window} must be at least 1: a position that does not see itself may see nothing")
+    return causal_mask(T, S, device=device).triu(S - T - window + 1)
+
+
+def padding_mask(lengths: Int[Tensor, " B"], S: int) -> Bool[Tensor, "B 1 1 S"]:
+    """Hide the padding at the end of each sequence of a batch.
+
+    Args:
+        lengths: Real tokens in each sequence; the rest up to S is padding.
+        S: Positions of the padded batch.
+
+    Raises:
+        ValueError: If a length is not in 1..S.
+    """
+    _in_range("lengths", lengths, 1, S, "every sequence needs a token to attend to, and room for all of its own")
+    return (torch.arange(S, device=lengths.device) < lengths[:, None])[:, None, None, :]
+
+
+def prefix_mask(prefix_lengths: Int[Tensor, " B"], T: int) -> Bool[Tensor, "B 1 T T"]:
+    """Let everyone see the whole prefix, and what came before them after it (Raffel et al. 2020, section 3.2.1).
+
+    Args:
+        prefix_lengths: Tokens of each sequence that are seen from everywhere; 0 leaves the causal mask.
+        T: Positions.
+
+    Raises:
+        ValueError: If a prefix length is not in 0..T.
+    """
+    _in_range("prefix_lengths", prefix_lengths, 0, T, "a prefix is a part of the sequence")
+    in_prefix = (torch.arange(T, device=prefix_lengths.device) < prefix_lengths[:, None])[:, None, None, :]
+    return causal_mask(T, device=prefix_lengths.device) | in_prefix
+
+
+def refuse_empty_rows(mask: Bool[Tensor, "..."]) -> None:
+    """Raise a ValueError that names the first query that could attend to nothing."""
+    open_rows = mask.any(dim=-1)
+    if not open_rows.all():
+        where = tuple((~open_rows).nonzero()[0].tolist())
+        raise ValueError(
+            f"mask of shape {tuple(mask.shape)} leaves row {where} empty: every query must see at least one key. Two "
+            "masks joined with & may do that; let padded queries see themselves, and leave them out of the loss"
+        )
+
+
+def _keys(T: int, S: int | None) -> int:
+    S = T if S is None else S
+    if T < 1:
+        raise ValueError(f"T={T} must be at least 1: a mask needs a query")
+    if S < T:
+        raise ValueError(f"S={S} must be at least T={T}: the queries are the last T of the S positions")
+    return S
+
+
+def _in_range(name: str, values: Tensor, low: int, high: int, why: str) -> None:
+    if values.numel() and not (low <= int(values.min()) and int(values.max()) <= high):
+        raise ValueError(f"{name}={values.tolist()} must be in {low}..{high}: {why}")

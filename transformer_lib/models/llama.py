@@ -1,0 +1,74 @@
+"""LLaMA (Touvron et al. 2023, arXiv:2302.13971): GPT with four parts swapped.
+
+RMSNorm for LayerNorm, SwiGLU for the GELU network, rotary positions in attention for learned ones, and no biases; since
+Llama 2 also fewer key/value heads than query heads (Ainslie et al. 2023).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from transformer_lib.architectures import Embedding, LanguageModel
+from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.block import Block, PreNorm
+from transformer_lib.feed_forward import SwiGLU
+from transformer_lib.models.sizes import Sizes
+from transformer_lib.norms import RMSNorm
+from transformer_lib.positions import Rotary
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlamaConfig(Sizes):
+    """The sizes of a LLaMA."""
+
+    vocab_size: int
+    context_length: int
+    d_model: int
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int | None = None
+    """Key/value heads; None for as many as query heads."""
+    d_ff: int
+    rope_base: float = 10_000.0
+    norm_eps: float = 1e-5
+    tied: bool = False
+    """Whether the head is the embedding's matrix."""
+
+
+def llama(config: LlamaConfig, generator: torch.Generator | None = None) -> LanguageModel:
+    """Build the model with fresh weights.
+
+    Args:
+        config: Its sizes.
+        generator: The source of the random weights; None takes PyTorch's global one.
+    """
+    rotary = Rotary(config.d_model // config.n_heads, config.rope_base)
+
+    def block() -> Block:
+        return Block(
+            attention=MultiHeadAttention(config.d_model, config.n_heads, config.n_kv_heads, bias=False, rotary=rotary),
+            feed_forward=SwiGLU(config.d_model, config.d_ff),
+            residual=lambda: PreNorm(RMSNorm(config.d_model, config.norm_eps)),
+        )
+
+    tokens = nn.Embedding(config.vocab_size, config.d_model)
+    head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+    if config.tied:
+        head.weight = tokens.weight
+    model = LanguageModel(
+        embedding=Embedding(tokens),
+        blocks=[block() for _ in range(config.n_layers)],
+        norm=RMSNorm(config.d_model, config.norm_eps),
+        head=head,
+        context_length=config.context_length,
+    )
+    initialise(model, generator)
+    return model
+
+
+def initialise(model: LanguageModel, generator: torch.Generator | None = None) -> None:
+    """Draw every matrix from N(0, 0.02), as the reference implementation does."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02, generator=generator)
