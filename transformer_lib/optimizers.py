@@ -1,0 +1,199 @@
+"""Optimizers: what of a model decays, Muon for its matrices, and two optimizers as one.
+
+AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) scales each number's step by itself. Muon (Jordan 2024,
+https://kellerjordan.github.io/posts/muon/) steps a matrix as a whole, along its momentum M with all singular values
+brought near 1, so that directions in which the gradient is small are learned as well:
+
+    M <- mu M + G
+    W <- (1 - lr decay) W - lr sqrt(max(1, rows / columns)) NS(G + mu M)
+
+NS, the Newton-Schulz iteration, is an odd polynomial applied again and again. On X = U S V^T it acts on the singular
+values alone, and drives them towards those of the polar factor U V^T, without computing any of the three:
+
+    X <- a X + b (X X^T) X + c (X X^T)^2 X          s <- a s + b s^3 + c s^5
+
+Muon is for the matrices between hidden states. Embeddings, output layers, biases and norms are AdamW's.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+COEFFICIENTS = 3.4445, -4.7750, 2.0315
+"""Jordan's a, b and c: they lift small singular values fastest, and in return end around 1, from about 0.7 to 1.2."""
+
+
+def linear_weights(model: nn.Module) -> list[Tensor]:
+    """Return the weights of a model's linear layers that are trained, without those that an embedding shares."""
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    weights = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
+    unique = {id(weight): weight for weight in weights if id(weight) not in embeddings and weight.requires_grad}
+    return list(unique.values())
+
+
+def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Split a model's parameters for AdamW: matrices decay; biases, norms and embeddings do not.
+
+    A matrix's decay bounds what it can do to its input. A gain decays towards 0 where it should stay near 1, and the
+    embedding of a rare token would fade between its appearances.
+
+    Args:
+        model: Its linear layers hold its matrices; an output layer that shares its weight with an embedding is one.
+        weight_decay: Of the matrices.
+
+    Returns:
+        Two parameter groups, for `torch.optim.AdamW(groups, lr)`.
+    """
+    matrices = linear_weights(model)
+    return [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": _without(model.parameters(), matrices), "weight_decay": 0.0},
+    ]
+
+
+def newton_schulz(matrix: Float[Tensor, "M N"], steps: int = 5) -> Float[Tensor, "M N"]:
+    """Bring all singular values near 1, and leave the singular vectors as they are.
+
+    Args:
+        matrix: Divided by its Frobenius norm first, so that no singular value is above 1; 0 stays 0.
+        steps: How often the polynomial is applied. Five bring every value above about 0.01 near 1.
+    """
+    a, b, c = COEFFICIENTS
+    x = matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix  # the product below is then the smaller one
+    x = x / (x.norm() + 1e-7)
+    for _ in range(steps):
+        square = x @ x.mT
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x.mT if matrix.shape[0] > matrix.shape[1] else x
+
+
+class Muon(torch.optim.Optimizer):
+    """MomentUm, Orthogonalised by Newton-Schulz, with Nesterov's look ahead and decay apart from the gradient.
+
+    Args:
+        params: Matrices, or groups of them.
+        lr: The size of a step, as the singular values of a square matrix's change.
+        momentum: mu, the share of the old momentum that is kept.
+        weight_decay: The share of a weight, times the learning rate, that a step takes away.
+
+    Raises:
+        ValueError: If a parameter is not a matrix, or a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if not lr >= 0:
+            raise ValueError(f"lr={lr} must be at least 0")
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum={momentum} must be at least 0 and less than 1: it would grow for ever")
+        if not weight_decay >= 0:
+            raise ValueError(f"weight_decay={weight_decay} must be at least 0: below it the weights would grow")
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        for parameter in (parameter for group in self.param_groups for parameter in group["params"]):
+            if parameter.ndim != 2:
+                shape = tuple(parameter.shape)
+                raise ValueError(f"params hold one of shape {shape}: Muon is for matrices, give it to AdamW")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Take a step along the gradients; what has none is left alone."""
+        loss = _evaluate(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if (gradient := parameter.grad) is None:
+                    continue
+                state = self.state[parameter]
+                if "momentum" not in state:
+                    state["momentum"] = torch.zeros_like(parameter)
+                momentum = state["momentum"].mul_(group["momentum"]).add_(gradient)
+                direction = newton_schulz(gradient.add(momentum, alpha=group["momentum"]))
+                rows, columns = parameter.shape
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.add_(direction, alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
+        return loss
+
+
+class JoinedOptimizer(torch.optim.Optimizer):
+    """Several optimizers that step as one: their groups and states are its own, so it is scheduled and saved as one.
+
+    Args:
+        optimizers: No parameter may be in two of them.
+    """
+
+    def __init__(self, *optimizers: torch.optim.Optimizer) -> None:
+        self.optimizers = optimizers
+        super().__init__([group for optimizer in optimizers for group in optimizer.param_groups], {})
+        for optimizer in optimizers:
+            self.state.update(optimizer.state)
+            optimizer.state = self.state
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Let each take its step."""
+        loss = _evaluate(closure)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return loss
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Share what `load_state_dict` has put in place of the groups and states."""
+        super().__setstate__(state)
+        groups = iter(self.param_groups)
+        for optimizer in self.optimizers:
+            own = list(islice(groups, len(optimizer.param_groups)))
+            optimizer.__setstate__({"state": self.state, "param_groups": own})
+
+
+def muon_and_adamw(
+    model: nn.Module,
+    *,
+    muon_lr: float = 0.02,
+    adamw_lr: float = 1e-3,
+    momentum: float = 0.95,
+    betas: tuple[float, float] = (0.9, 0.95),
+    weight_decay: float = 0.0,
+    heads: Iterable[nn.Module] = (),
+) -> JoinedOptimizer:
+    """Train the hidden matrices of a model with Muon, and all the rest with AdamW.
+
+    Args:
+        model: Its linear layers hold its matrices.
+        muon_lr: Muon's learning rate.
+        adamw_lr: AdamW's. A schedule multiplies both.
+        momentum: Muon's.
+        betas: AdamW's.
+        weight_decay: Of all matrices; biases, norms and embeddings do not decay.
+        heads: Linear layers that AdamW trains none the less: output layers whose weight no embedding shares.
+
+    Returns:
+        One optimizer, with Muon's group first.
+    """
+    outputs = [weight for head in heads for weight in linear_weights(head)]
+    hidden = _without(linear_weights(model), outputs)
+    rest = _without(model.parameters(), hidden + outputs)
+    return JoinedOptimizer(
+        Muon(hidden, muon_lr, momentum, weight_decay),
+        torch.optim.AdamW(
+            [{"params": outputs, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}], adamw_lr, betas
+        ),
+    )
+
+
+def _without(parameters: Iterable[Tensor], others: Iterable[Tensor]) -> list[Tensor]:
+    left_out = {id(parameter) for parameter in others}
+    return [parameter for parameter in parameters if id(parameter) not in left_out and parameter.requires_grad]
+
+
+def _evaluate(closure: Callable[[], float] | None) -> float | None:
+    if closure is None:
+        return None
+    with torch.enable_grad():
+        return closure()
