@@ -54,10 +54,10 @@ def test_newton_schulz_comes_near_the_polar_factor(shape):
     """The nearest matrix with orthonormal rows or columns; float32, as in training."""
     matrix = randn(*shape, dtype=torch.float32)
     u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
-    assert s.min() / matrix.norm() > 1e-3
+    assert s.min() / matrix.norm() > 0.002
     result = newton_schulz(matrix)
     values = torch.linalg.svdvals(result)
-    assert values[s / matrix.norm() > 0.01].min() > 0.65 and values.max() < 1.21
+    assert values.min() > 0.68 and values.max() < 1.21
     cosine = (result * (u @ vh)).sum() / (result.norm() * (u @ vh).norm())
     assert cosine > 0.97 > (matrix * (u @ vh)).sum() / (matrix.norm() * (u @ vh).norm())
 

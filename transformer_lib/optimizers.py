@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
-"""Jordan's a, b and c: they lift small singular values fastest, and in return end around 1, from about 0.7 to 1.2."""
+"""Jordan's a, b and c: they lift small singular values fast, and in return end not at 1 but around it."""
 
 
 def linear_weights(model: nn.Module) -> list[Tensor]:
@@ -60,7 +60,7 @@ def newton_schulz(matrix: Float[Tensor, "M N"], steps: int = 5) -> Float[Tensor,
 
     Args:
         matrix: Divided by its Frobenius norm first, so that no singular value is above 1; 0 stays 0.
-        steps: How often the polynomial is applied. Five bring every value above about 0.01 near 1.
+        steps: How often the polynomial is applied. Five bring every value above 0.002 to between 0.68 and 1.21.
     """
     a, b, c = COEFFICIENTS
     x = matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix  # the product below is then the smaller one

@@ -173,6 +173,7 @@ def test_checkpoints_of_other_runs_and_other_files_are_refused(tmp_path):
     model, data = build(seed=1), {"data": torch.Generator()}
     before = {name: value.clone() for name, value in model.state_dict().items()}
     adamw = torch.optim.AdamW(model.parameters())
+    sgd = torch.optim.SGD(model.parameters())
     two_groups = torch.optim.AdamW([{"params": [parameter]} for parameter in model.parameters()])
     save(model, tmp_path, CONFIG)
 
@@ -183,6 +184,7 @@ def test_checkpoints_of_other_runs_and_other_files_are_refused(tmp_path):
     refused(r"is of a run with \{'steps': 9\}, not \{'steps': 8\}: remove it", config=8)
     refused("is no checkpoint of a run", path="model.safetensors")
     refused(r"optimizer must have parameter groups of \[5\]", optimizer=two_groups)
+    refused(r"optimizer must have the settings of the one in .*run, but .*'betas'.* are only in one", optimizer=sgd)
     other = neural_bigram(NeuralBigramConfig(vocab_size=5))
     refused("does not fit this model: embedding.weight is .* there and missing here", model=other)
     (tmp_path / "run").write_bytes((tmp_path / "run").read_bytes()[:-1])

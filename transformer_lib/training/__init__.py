@@ -1,5 +1,6 @@
 """The training loop, its losses and its checkpoints."""
 
+from transformer_lib.training.averaging import MovingAverage
 from transformer_lib.training.batches import BucketedPairs, pad_to_longest, random_windows
 from transformer_lib.training.checkpoints import load, save
 from transformer_lib.training.evaluation import evaluate, token_nats
@@ -9,6 +10,7 @@ from transformer_lib.training.losses import cross_entropy, next_token_loss, tran
 __all__ = [
     "BucketedPairs",
     "History",
+    "MovingAverage",
     "TrainConfig",
     "cross_entropy",
     "evaluate",

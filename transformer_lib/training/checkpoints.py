@@ -160,6 +160,12 @@ def load_checkpoint(
     groups = [len(group["params"]) for group in numbers["groups"]]
     if groups != [len(group["params"]) for group in optimizer.param_groups]:
         raise ValueError(f"optimizer must have parameter groups of {groups} as in {path}: build it as it was then")
+    for group, group_then in zip(optimizer.param_groups, numbers["groups"], strict=True):
+        if differing := group.keys() ^ group_then.keys():
+            raise ValueError(
+                f"optimizer must have the settings of the one in {path}, but {sorted(differing)} are only in one: "
+                "build it as it was then"
+            )
     _copy(stored["model"], _tensors(model), path)
     state: dict[int, dict[str, Any]] = {int(index): entries for index, entries in numbers["scalars"].items()}
     for name, tensor in stored["optimizer"].items():
