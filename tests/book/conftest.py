@@ -114,3 +114,27 @@ def visit(chromium):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def show(tmp_path, visit):
+    """show("bigram", …) -> the Visit of a page with these widgets; Visit.page is Playwright's."""
+    from widget_pages import data_of, write_page
+
+    def open_page(*names: str, data: dict | None = None, **options):
+        seen = visit(write_page(tmp_path, {name: data or data_of(name) for name in names}), **options)
+        seen.page.set_default_timeout(20_000)
+        return seen
+
+    return open_page
+
+
+@pytest.fixture(scope="module")
+def arithmetic(request, chromium, tmp_path_factory):
+    """call("bigram.count", …) -> what a widget's function answers; one page for all tests, with the module's NAMES."""
+    from widget_pages import data_of, write_page
+
+    page = chromium.new_page()
+    page.goto(write_page(tmp_path_factory.mktemp("widgets"), {name: data_of(name) for name in request.module.NAMES}))
+    yield lambda script, argument=None: page.evaluate(script, argument)
+    page.close()

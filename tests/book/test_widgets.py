@@ -3,8 +3,6 @@
 import json
 import math
 import re
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import torch
 import widget_data
 from playwright.sync_api import expect
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+from widget_pages import CONTRASTS, FALLBACK, data_of, turn, write_page
 
 from transformer_lib.data import toy
 from transformer_lib.ngram import AddK, NGramModel, Unsmoothed
@@ -19,65 +18,8 @@ from transformer_lib.sampling import next_token_probabilities
 from transformer_lib.tokenizers.bpe import BPETokenizer
 from transformer_lib.tokenizers.pre_split import GPT2
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ROOT / "extra" / "widgets"
 NAMES = ("bigram", "merges", "sampling")
-THEME = [
-    files("pydata_sphinx_theme") / "theme/pydata_sphinx_theme/static/styles/pydata-sphinx-theme.css",
-    files("sphinx_book_theme") / "theme/sphinx_book_theme/static/styles/sphinx-book-theme.css",
-]
-FALLBACK = "This needs JavaScript."
 browser = pytest.mark.browser
-
-
-def data_of(name: str) -> dict:
-    return json.loads((widget_data.FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def write_page(folder: Path, data: dict[str, object]) -> str:
-    """A page as the widget directive makes it, alone with the theme's styles; its address."""
-    styles = [*THEME, *(SCRIPTS / f"{name}.css" for name in ("widgets", *data))]
-    scripts = [SCRIPTS / f"{name}.js" for name in ("widgets", *data)]
-    widgets = []
-    for number, (name, value) in enumerate(data.items(), 1):
-        text = json.dumps(value).replace("<", "\\u003c")
-        widgets.append(f'<div class="widget" data-widget="{name}" id="widget-{number}"><p>{FALLBACK}</p></div>')
-        widgets.append(f'<script type="application/json" id="widget-{number}-data">{text}</script>')
-    page = folder / "page.html"
-    page.write_text(
-        '<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>Widgets</title>'
-        '<meta name="viewport" content="width=device-width">'
-        + "".join(f'<link rel="stylesheet" href="{Path(style).as_uri()}">' for style in styles)
-        + "".join(f'<script defer src="{script.as_uri()}"></script>' for script in scripts)
-        + f"</head><body><main><h1>Widgets</h1>{''.join(widgets)}</main></body></html>",
-        encoding="utf-8",
-    )
-    return page.as_uri()
-
-
-@pytest.fixture
-def show(tmp_path, visit):
-    """show("bigram", …) -> the Visit of a page with these widgets; Visit.page is Playwright's."""
-
-    def open_page(*names: str, data: dict | None = None, **options):
-        seen = visit(write_page(tmp_path, {name: data or data_of(name) for name in names}), **options)
-        seen.page.set_default_timeout(20_000)
-        return seen
-
-    return open_page
-
-
-@pytest.fixture(scope="module")
-def arithmetic(chromium, tmp_path_factory):
-    """call("bigram.count", …) -> what a widget's function answers; one page for all tests."""
-    page = chromium.new_page()
-    page.goto(write_page(tmp_path_factory.mktemp("widgets"), {name: data_of(name) for name in NAMES}))
-    yield lambda script, argument=None: page.evaluate(script, argument)
-    page.close()
-
-
-def turn(page, theme: str) -> None:
-    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
 
 
 # --- the data ------------------------------------------------------------------------------------------------------
@@ -155,30 +97,6 @@ def test_widget_is_accessible_and_fits(name, choice, button, width, show):
         assert [pair for pair in seen.page.evaluate(CONTRASTS) if pair[0] < 4.5] == []
     if choice != "Hamlet, act 3":  # the same elements, in many more cells
         assert seen.accessibility() == []
-
-
-# axe passes over texts of one character, and tables and tokens are made of them.
-CONTRASTS = """() => {
-    const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-    const paint = (colours) => {
-        probe.clearRect(0, 0, 1, 1);
-        for (const colour of colours) { probe.fillStyle = colour; probe.fillRect(0, 0, 1, 1); }
-        return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const luminance = (rgb) => rgb.map((c) => c / 255)
-        .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    return [...document.querySelectorAll(".widget *")]
-        .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
-        .map((element) => {
-            const layers = [];
-            for (let node = element; node; node = node.parentElement) layers.unshift(node);
-            const behind = ["white", ...layers.map((node) => getComputedStyle(node).backgroundColor)];
-            const paper = paint(behind), ink = paint([...behind, getComputedStyle(element).color]);
-            const [dark, light] = [luminance(paper), luminance(ink)].sort((a, b) => a - b);
-            return [(light + 0.05) / (dark + 0.05), element.outerHTML.slice(0, 120)];
-        });
-}"""
 
 
 HOSTILE = '<img src=x onerror="document.title=1"> </script><script>document.title=1</script> \u202e&lt;'
