@@ -64,7 +64,7 @@ class Embedding(nn.Module):
             segments: The segment of each; None puts all in segment 0.
 
         Raises:
-            ValueError: If there is a token without a vector, or more positions than vectors.
+            ValueError: If there is a token without a vector, more positions than vectors, or segments without any.
         """
         if tokens.shape[1] == 0:
             raise ValueError(
@@ -78,10 +78,17 @@ class Embedding(nn.Module):
                 "encode the text with the tokenizer that the model was built for"
             ) from error
         if self.positions is not None:
-            x = x + self.positions(torch.arange(tokens.shape[1], device=x.device) if positions is None else positions)
+            positions = torch.arange(tokens.shape[1], device=x.device) if positions is None else positions
+            x = x + self.positions(positions).to(x.dtype)
+        if self.segments is None and segments is not None:
+            raise ValueError("segments are given to an embedding that has none: leave them out, or build it with some")
         if self.segments is not None:
             x = x + self.segments(torch.zeros_like(tokens) if segments is None else segments)
         return self.dropout(x if self.norm is None else self.norm(x))
+
+    def extra_repr(self) -> str:
+        """What print(model) shows."""
+        return f"scale={self.scale:g}" if self.scale != 1 else ""
 
 
 class LanguageModel(nn.Module):

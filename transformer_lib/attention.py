@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer_lib.cache import KVCache
-from transformer_lib.masks import Causal, causal_mask, refuse_empty_rows
+from transformer_lib.masks import Causal, causal_mask, require_mask
 from transformer_lib.positions import Rotary
 
 
@@ -46,7 +46,7 @@ def attention(
     if isinstance(mask, Causal):
         mask = None if square or T == 1 else causal_mask(T, S, device=query.device)
     elif mask is not None:
-        refuse_empty_rows(mask)
+        require_mask(mask, (*query.shape[:-1], S))
     grouped = query.ndim > 2 and query.shape[-3] != key.shape[-3]
     return F.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=square, enable_gqa=grouped
@@ -68,7 +68,7 @@ def attention_weights(
     Raises:
         ValueError: If a row of the mask is empty.
     """
-    scores = query @ _spread(key, query).mT / math.sqrt(query.shape[-1])
+    scores = query @ share_heads(key, query).mT / math.sqrt(query.shape[-1])
     return _masked_softmax(scores, mask)
 
 
@@ -169,16 +169,24 @@ class MultiHeadAttention(nn.Module):
             positions: Of x, for a rotary; None counts on from what the cache holds.
             cache: Keys and values of the past, extended in place. With a memory: the memory's, filled at the first
                 call and only read after it.
+
+        Raises:
+            ValueError: If a row of the mask is empty, the cache is full or another memory's, or memory meets a rotary.
         """
+        if memory is not None and self.rotary is not None:
+            raise ValueError("a rotary turns x and its keys alike: cross-attention to memory must have none")
         q = self._heads(self.w_q(x))  # (B, H, T, Dh)
         if memory is not None and cache is not None and cache.length:
+            if cache.length != memory.shape[1]:
+                raise ValueError(
+                    f"the cache holds a memory of {cache.length} positions and memory has {memory.shape[1]}: make a "
+                    "new cache for each memory"
+                )
             k, v = cache.read()
         else:
             source = x if memory is None else memory
             k, v = self._heads(self.w_k(source)), self._heads(self.w_v(source))  # (B, G, S, Dh)
             if self.rotary is not None:
-                if memory is not None:
-                    raise ValueError("a rotary turns x and its keys alike: cross-attention to memory must have none")
                 if positions is None:
                     past = 0 if cache is None else cache.length
                     positions = torch.arange(past, past + x.shape[1], device=x.device)
@@ -196,7 +204,7 @@ class MultiHeadAttention(nn.Module):
         return f"n_heads={self.n_heads}, n_kv_heads={self.n_kv_heads}, d_head={self.d_head}"
 
 
-def _spread(key: Tensor, query: Tensor) -> Tensor:
+def share_heads(key: Float[Tensor, "*BG S Dh"], query: Float[Tensor, "*BH T Dq"]) -> Float[Tensor, "*BH S Dh"]:
     """Repeat each key/value head for the query heads that share it."""
     if query.ndim < 3 or query.shape[-3] == key.shape[-3]:
         return key
@@ -207,6 +215,6 @@ def _masked_softmax(scores: Tensor, mask: Tensor | Causal | None) -> Tensor:
     if isinstance(mask, Causal):
         mask = causal_mask(*scores.shape[-2:], device=scores.device)
     if mask is not None:
-        refuse_empty_rows(mask)
+        require_mask(mask, scores.shape)
         scores = scores.masked_fill(~mask, -math.inf)
     return scores.softmax(dim=-1)

@@ -17,7 +17,16 @@ from transformer_lib.cache import KVCache
 from transformer_lib.masks import Causal
 
 
-class PreNorm(nn.Module):
+class Residual(nn.Module):
+    """What PreNorm and PostNorm are made of, for each sublayer anew."""
+
+    def __init__(self, norm: nn.Module, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.norm = norm
+        self.dropout = nn.Dropout(dropout)
+
+
+class PreNorm(Residual):
     """A residual connection that normalises what the sublayer reads; the stream itself is never touched.
 
     Args:
@@ -25,17 +34,12 @@ class PreNorm(nn.Module):
         dropout: Probability of dropping a feature of the sublayer's output.
     """
 
-    def __init__(self, norm: nn.Module, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.norm = norm
-        self.dropout = nn.Dropout(dropout)
-
     def forward(self, x: Float[Tensor, "B T D"], sublayer: Callable[[Tensor], Tensor]) -> Float[Tensor, "B T D"]:
         """Return x + sublayer(norm(x))."""
         return x + self.dropout(sublayer(self.norm(x)))
 
 
-class PostNorm(PreNorm):
+class PostNorm(Residual):
     """A residual connection that normalises the sum, as in 2017.
 
     Args:

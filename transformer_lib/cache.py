@@ -1,8 +1,8 @@
 """The KV cache: keys and values of past positions, kept so that they are computed once.
 
 A causal model's keys and values at a position never change when more tokens follow, so a step computes only those of
-the new tokens. The caller makes one cache a layer and owns it; the model reads and appends. In cross-attention the cache
-holds the keys and values of the memory, which are projected once and then only read.
+the new tokens. The caller makes one cache a layer and owns it; the model reads and appends. In cross-attention the
+cache holds the keys and values of the memory, which are projected once and then only read.
 """
 
 from jaxtyping import Float, Int

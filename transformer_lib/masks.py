@@ -9,6 +9,8 @@ F.scaled_dot_product_attention; nn.MultiheadAttention's boolean masks mean the o
 and broadcast to (B, H, T, S). No row may be empty: a softmax over nothing is not a distribution.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -89,6 +91,28 @@ def prefix_mask(prefix_lengths: Int[Tensor, " B"], T: int) -> Bool[Tensor, "B 1 
     _in_range("prefix_lengths", prefix_lengths, 0, T, "a prefix is a part of the sequence")
     in_prefix = (torch.arange(T, device=prefix_lengths.device) < prefix_lengths[:, None])[:, None, None, :]
     return causal_mask(T, device=prefix_lengths.device) | in_prefix
+
+
+def require_mask(mask: Bool[Tensor, "..."], scores_shape: Sequence[int]) -> None:
+    """Raise unless a mask is boolean, broadcasts to the scores, and leaves every query a key to see.
+
+    Args:
+        mask: What was given as one.
+        scores_shape: (B, H, T, S), or as many of these as the scores have.
+
+    Raises:
+        TypeError: If it is not boolean: a float mask would be added to the scores, and 0 and 1 hide nothing.
+        ValueError: If it does not broadcast, or a row is empty.
+    """
+    if mask.dtype != torch.bool:
+        raise TypeError(f"mask of {mask.dtype} must be torch.bool, True where a query may attend: use mask.bool()")
+    sizes = zip(reversed(mask.shape), reversed(scores_shape), strict=False)
+    if mask.ndim > len(scores_shape) or any(size not in (1, wanted) for size, wanted in sizes):
+        raise ValueError(
+            f"mask of shape {tuple(mask.shape)} must broadcast to the scores, {tuple(scores_shape)}: (T, S) for all, "
+            "or (B, 1, T, S) with a mask for each sequence; padding_mask gives (B, 1, 1, S)"
+        )
+    refuse_empty_rows(mask)
 
 
 def refuse_empty_rows(mask: Bool[Tensor, "..."]) -> None:

@@ -1,0 +1,96 @@
+import inspect
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transformer_lib.masks import (
+    CAUSAL,
+    causal_mask,
+    padding_mask,
+    prefix_mask,
+    refuse_empty_rows,
+    require_mask,
+    sliding_window_mask,
+)
+
+sizes = st.integers(1, 9)
+
+
+def where(rule, *shape):
+    """A mask written as one would say it, one entry at a time."""
+    indices = torch.cartesian_prod(*(torch.arange(size) for size in shape)).reshape(-1, len(shape))
+    return torch.tensor([rule(*index) for index in indices.tolist()]).reshape(shape)
+
+
+@given(sizes, sizes)
+def test_causal_sees_itself_and_the_past(T, past):
+    assert torch.equal(causal_mask(T, T + past), where(lambda i, j: j <= i + past, T, T + past))
+    assert torch.equal(causal_mask(T), where(lambda i, j: j <= i, T, T))
+
+
+@given(sizes, sizes, sizes)
+def test_sliding_window_sees_itself_and_the_nearest(T, window, past):
+    expected = where(lambda i, j: i + past - window < j <= i + past, T, T + past)
+    assert torch.equal(sliding_window_mask(T, window, T + past), expected)
+    assert torch.equal(sliding_window_mask(T, T), causal_mask(T))
+
+
+@given(st.lists(sizes, min_size=1, max_size=4), st.integers(0, 3))
+def test_padding_hides_what_follows_each_length(lengths, more):
+    S = max(lengths) + more
+    mask = padding_mask(torch.tensor(lengths), S)
+    assert mask.shape == (len(lengths), 1, 1, S)
+    assert torch.equal(mask[:, 0, 0], where(lambda b, j: j < lengths[b], len(lengths), S))
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=4), st.integers(0, 3))
+def test_prefix_is_seen_from_everywhere(prefixes, more):
+    T = max(max(prefixes), 1) + more
+    mask = prefix_mask(torch.tensor(prefixes), T)
+    assert mask.shape == (len(prefixes), 1, T, T)
+    assert torch.equal(mask[:, 0], where(lambda b, i, j: j <= i or j < prefixes[b], len(prefixes), T, T))
+
+
+def test_true_means_may_attend_as_in_the_kernel():
+    query, value = torch.zeros(1, 1, 2, 4), torch.tensor([[[[1.0, 0, 0, 0], [0, 1.0, 0, 0]]]])
+    seen = torch.nn.functional.scaled_dot_product_attention(query, query, value, attn_mask=causal_mask(2))
+    assert torch.equal(seen[0, 0, 0], value[0, 0, 0])
+
+
+def test_a_row_left_empty_is_named():
+    padded, windowed = padding_mask(torch.tensor([3, 2]), 3), sliding_window_mask(3, 1)
+    with pytest.raises(ValueError, match=r"mask of shape \(2, 1, 3, 3\) leaves row \(1, 0, 2\) empty"):
+        refuse_empty_rows(padded & windowed)
+    refuse_empty_rows(padded & causal_mask(3))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: causal_mask(0), "T=0 must be at least 1"),
+        (lambda: causal_mask(3, 2), "S=2 must be at least T=3"),
+        (lambda: sliding_window_mask(3, 0), "window=0 must be at least 1"),
+        (lambda: sliding_window_mask(3, 1, 2), "S=2 must be at least T=3"),
+        (lambda: padding_mask(torch.tensor([0, 2]), 3), r"lengths=\[0, 2\] must be in 1..3"),
+        (lambda: padding_mask(torch.tensor([4]), 3), r"lengths=\[4\] must be in 1..3"),
+        (lambda: prefix_mask(torch.tensor([-1]), 3), r"prefix_lengths=\[-1\] must be in 0..3"),
+        (lambda: prefix_mask(torch.tensor([4]), 3), r"prefix_lengths=\[4\] must be in 0..3"),
+        (lambda: require_mask(causal_mask(3), (1, 1, 3, 4)), r"\(3, 3\) must broadcast to the scores, \(1, 1, 3, 4\)"),
+        (lambda: require_mask(padding_mask(torch.tensor([1]), 3), (1, 3, 3)), r"\(1, 1, 1, 3\) must broadcast"),
+    ],
+)
+def test_errors_name_what_is_wrong(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_a_float_mask_is_refused_rather_than_added_to_the_scores():
+    without_shape_checks = inspect.unwrap(require_mask)
+    with pytest.raises(TypeError, match=r"mask of torch.float32 must be torch.bool"):
+        without_shape_checks(torch.ones(2, 2).tril(), (1, 1, 2, 2))
+
+
+def test_the_causal_pattern_has_a_name():
+    assert repr(CAUSAL) == "CAUSAL"
