@@ -21,6 +21,7 @@ CHAPTERS = {
     "03": "tokens",
     "04": "learning_the_table",
     "05": "choosing_a_token",
+    "07": "scaling",
 }
 
 

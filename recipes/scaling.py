@@ -1,0 +1,133 @@
+"""What the scale of the scores does to training: one lookup task, one head, six ways to score. Minutes on one core.
+
+Sixteen keys stand beside sixteen values. A question asks for one of the keys, by a name that has to be learned, and the
+answer is the value beside it. Everything but the way of scoring, the width d_k and the learning rate stays the same; at
+the start each component of q and k has variance 1.
+
+Writes trained/scaling/results.json: the runs, and some that were given more steps.
+"""
+
+import json
+import time
+
+import torch
+import torch.nn.functional as F
+from _cards import TRAINED, write_card
+from torch import Tensor, nn
+
+from transformer_lib.attention import additive_attention, attention
+
+NAMES, KEYS, VALUES, D_MODEL = 32, 16, 16, 64
+WIDTHS = (4, 16, 64, 256)
+RATES = (1e-3, 3e-3)
+SEEDS, STEPS, EVERY, BATCH = 4, 300, 25, 32
+LONGER = {"d_k": 64, "way": "1", "rate": 1e-3, "steps": 1_500}  # does the undivided one get there in the end?
+DOT = {  # way -> the power of d_k that divides the scores, and the one that divides W_q at the start
+    "1": (0.0, 0.0),
+    "√d_k": (0.5, 0.0),
+    "d_k": (1.0, 0.0),
+    "in W_q": (0.0, 0.5),
+}
+ADDITIVE = {"additive": 0.5, "additive, large v": 0.0}  # way -> the power of d_k that divides v at the start
+
+
+class Lookup(nn.Module):
+    """From a question and a list of keys and values to logits of the value asked for."""
+
+    def __init__(self, d_k: int, way: str, generator: torch.Generator) -> None:
+        super().__init__()
+
+        def drawn(*shape: int, fan_in: float = 1.0) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape, generator=generator) / fan_in**0.5)
+
+        self.way = way
+        self.questions, self.keys = drawn(NAMES, D_MODEL), drawn(NAMES, D_MODEL)
+        self.w_q, self.w_k = drawn(d_k, D_MODEL, fan_in=D_MODEL), drawn(d_k, D_MODEL, fan_in=D_MODEL)
+        self.values, self.head = drawn(VALUES, D_MODEL), drawn(VALUES, D_MODEL, fan_in=D_MODEL)
+        if way in ADDITIVE:
+            self.v = drawn(d_k, fan_in=d_k ** (2 * ADDITIVE[way]))
+        else:
+            power, of_w_q = DOT[way]
+            self.factor = d_k ** (0.5 - power)  # undoes the library's √d_k, and divides by what the way says
+            self.w_q.data /= d_k**of_w_q
+
+    def forward(self, question: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Answer questions (B,) about keys (B, S) and values (B, S) with logits (B, VALUES)."""
+        q, k, v = self.questions[question][:, None], self.keys[keys], self.values[values]
+        if self.way in ADDITIVE:
+            read = additive_attention(q, k, v, self.w_q, self.w_k, self.v)
+        else:
+            read = attention(q @ self.w_q.T * self.factor, k @ self.w_k.T, v)
+        return read[:, 0] @ self.head.T
+
+    @torch.no_grad()
+    def scores(self) -> Tensor:
+        """What softmax is given for each question and key, (NAMES, NAMES), where the way is a dot product."""
+        d_k = len(self.w_q)
+        return (self.questions @ self.w_q.T) @ (self.keys @ self.w_k.T).T * self.factor / d_k**0.5
+
+
+def examples(n: int, partner: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Draw questions (n,), keys and values (n, KEYS), answers (n,); partner says which question asks for which key."""
+    keys = torch.rand(n, NAMES, generator=generator).argsort(dim=1)[:, :KEYS]
+    values = torch.randint(VALUES, (n, KEYS), generator=generator)
+    asked = torch.randint(KEYS, (n, 1), generator=generator)
+    return partner[keys.gather(1, asked)[:, 0]], keys, values, values.gather(1, asked)[:, 0]
+
+
+def train(d_k: int, way: str, rate: float, seed: int, steps: int = STEPS) -> dict[str, object]:
+    """Train one model; its accuracy on fresh examples every EVERY steps, and its scores before and after."""
+    generator = torch.Generator().manual_seed(seed)
+    partner = torch.randperm(NAMES, generator=generator)
+    test = examples(512, partner, generator)
+    model = Lookup(d_k, way, generator)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+
+    def accuracy() -> float:
+        with torch.no_grad():
+            return round(float((model(*test[:3]).argmax(dim=1) == test[3]).double().mean()), 4)
+
+    def matched_and_others() -> list[float] | None:
+        if way in ADDITIVE:
+            return None
+        scores, own = model.scores()[partner], torch.eye(NAMES, dtype=torch.bool)
+        return [round(float(x), 3) for x in (scores[own].mean(), scores[~own].mean(), scores[~own].std())]
+
+    before, curve = matched_and_others(), [accuracy()]
+    for step in range(1, steps + 1):
+        question, keys, values, answer = examples(BATCH, partner, generator)
+        optimizer.zero_grad()
+        F.cross_entropy(model(question, keys, values), answer).backward()
+        optimizer.step()
+        if step % EVERY == 0:
+            curve.append(accuracy())
+    return {
+        **{"d_k": d_k, "way": way, "rate": rate, "seed": seed, "accuracy": curve},
+        **{"scores_before": before, "scores_after": matched_and_others()},
+    }
+
+
+def main() -> None:
+    started = time.perf_counter()
+    torch.set_num_threads(1)
+    runs: list[dict[str, object]] = []
+    for d_k in WIDTHS:
+        for way in (*DOT, *ADDITIVE):
+            for rate in RATES:
+                found = [train(d_k, way, rate, seed) for seed in range(SEEDS)]
+                runs += found
+                print(d_k, way, rate, [run["accuracy"][-1] for run in found], flush=True)
+    longer = [train(**LONGER, seed=seed) for seed in range(SEEDS)]
+    write_card(
+        "scaling",
+        chapter="07",
+        command="python recipes/scaling.py",
+        seconds=round(time.perf_counter() - started),
+        seed=f"0 to {SEEDS - 1}",
+    )
+    results = json.dumps({"every": EVERY, "runs": runs, "longer": longer}, ensure_ascii=False)
+    (TRAINED / "scaling" / "results.json").write_text(results.replace('{"d_k"', '\n{"d_k"') + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
