@@ -3,8 +3,8 @@
 A combination is a subject and what is said of it: (我, 工程师), (她, 茶), (桌子上, 书). A split by sentences would be
 easy, since 我想当工程师 all but gives away 我是一名工程师. Here the combination decides: if it is held out, all its
 sentences are, in every frame, mood and tense. Its parts occur in training, each in the same frames and moods with other
-partners, but the two never together. So whoever translates 我是一名工程师 ("I am an engineer.") has put together what
-was never seen together.
+partners, but the two never in one clause. So whoever translates 我是一名工程师 ("I am an engineer.") has put together
+what was never seen together.
 
 The MD5 of the combination, its parts joined by a space, read as a number, leaves a remainder by 20: with 4 it is for
 testing ((我, 工程师) has it), with 5 for validation, with any other for training. A sentence of two clauses joins two
@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 
 import numpy as np
 
@@ -55,14 +56,16 @@ def load() -> Splits:
     clauses = {name: _clauses(pairs) for name, pairs in sets.items()}
     for name, pairs in sets.items():
         pairs.extend(_joined(clauses[name], 2))
-    longest = tuple(max(lengths) for lengths in zip(*map(_lengths, sets["train"]), strict=True))
-    longer = []
+    longest = max(len(pair.chinese) for pair in sets["train"]), max(len(words(pair.english)) for pair in sets["train"])
+    longer: list[Pair] = []
     for n in (3, 4):
-        made = (pair for pair in _joined(clauses["train"], n) if all(map(int.__gt__, _lengths(pair), longest)))
-        longer += [pair for pair, _ in zip(made, range(LONGER), strict=False)]
+        made = _joined(clauses["train"], n)
+        made = (p for p in made if len(p.chinese) > longest[0] and len(words(p.english)) > longest[1])
+        longer += islice(made, LONGER)
     return Splits(**{name: tuple(pairs) for name, pairs in sets.items()}, longer=tuple(longer))
 
 
+@cache
 def split_of(combination: tuple[str, str]) -> str:
     """Return the set that a combination belongs to: train, validation or test."""
     digest = hashlib.md5(" ".join(combination).encode(), usedforsecurity=False).hexdigest()
@@ -72,7 +75,7 @@ def split_of(combination: tuple[str, str]) -> str:
 def balanced(pairs: Sequence[Pair], count: int, generator: np.random.Generator) -> list[Pair]:
     """Draw pairs with replacement so that every frame, and every mood of a frame, is as frequent as any other.
 
-    Drawn evenly, one sentence in four would be about a past action and one in two hundred about a nationality, and what
+    Drawn evenly, one sentence in five would be about a past action and one in two hundred about a nationality, and what
     is rare is learned last. Here a frame is drawn first, then one of its moods, then one of its pairs.
 
     Args:
@@ -137,7 +140,3 @@ def _joined(clauses: Sequence[Pair], n: int) -> Iterator[Pair]:
         several = clauses[start : start + n]
         if len({pair.combinations[0][0] for pair in several}) == n:
             yield joined(several, frame)
-
-
-def _lengths(pair: Pair) -> tuple[int, int]:
-    return len(pair.chinese), len(words(pair.english))

@@ -142,8 +142,8 @@ def _times(noun: Noun, times: Times) -> Times:
     return times if noun.chinese in lexicon.LASTING_THINGS else times[:1]
 
 
-def _of_a_kind(verb: Verb, noun: Noun) -> Iterator[Phrase]:
-    """Yield a thing of each kind, unless the verb makes it: nobody writes an old book."""
+def _of_a_kind(verb: Verb, noun: Noun) -> tuple[Phrase, ...]:
+    """Return a thing of each kind, unless the verb makes it: nobody writes an old book."""
     return described(noun, "" if verb in (lexicon.WRITE, lexicon.DRAW) else "一")
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 
 from transformer_lib.data.grammar.lexicon import ATTRIBUTES
 from transformer_lib.data.grammar.words import Noun
@@ -20,25 +22,31 @@ def article(word: str) -> str:
     return f"{'an' if word[0] in 'aeiouAEIOU' else 'a'} {word}"
 
 
-def counted(noun: Noun, quantities: str) -> Iterator[Phrase]:
-    """Yield so many of a thing: 一本书 a book, 两杯茶 two cups of tea, 些 for 一些书 some books."""
+@cache
+def counted(noun: Noun, quantities: str) -> tuple[Phrase, ...]:
+    """Return so many of a thing: 一本书 a book, 两杯茶 two cups of tea, and by 些 一些书 some books."""
+    many = {"两": f"two {noun.plural}", "三": f"three {noun.plural}", "四": f"four {noun.plural}"}
     of = f" of {noun.mass}" if noun.mass else ""
-    for number in quantities:
-        if number == "些":
-            yield Phrase(f"一些{noun.chinese}", f"some {noun.generic}")
-        else:
-            many = {"两": "two", "三": "three", "四": "four"}.get(number)
-            words = f"{many} {noun.plural}" if many else article(noun.singular)
-            yield Phrase(f"{number}{noun.measure}{noun.chinese}", words + of)
+    return tuple(
+        Phrase(f"一些{noun.chinese}", f"some {noun.generic}")
+        if number == "些"
+        else Phrase(f"{number}{noun.measure}{noun.chinese}", many.get(number, article(noun.singular)) + of)
+        for number in quantities
+    )
 
 
-def described(noun: Noun, quantities: str) -> Iterator[Phrase]:
-    """Yield so many of a thing with each of its adjectives: 一本旧书 an old book."""
-    for adjective in noun.adjectives:
-        english = ATTRIBUTES[adjective]
-        for number in quantities:
-            words = article(f"{english} {noun.singular}") if number == "一" else f"two {english} {noun.plural}"
-            yield Phrase(f"{number}{noun.measure}{adjective}{noun.chinese}", words)
+@cache
+def described(noun: Noun, quantities: str) -> tuple[Phrase, ...]:
+    """Return one or two of a thing with each of its adjectives: 一本旧书 an old book."""
+    return tuple(
+        Phrase(
+            f"{number}{noun.measure}{adjective}{noun.chinese}",
+            article(f"{ATTRIBUTES[adjective]} {noun.singular}")
+            if number == "一"
+            else f"two {ATTRIBUTES[adjective]} {noun.plural}",
+        )
+        for adjective, number in product(noun.adjectives, quantities)
+    )
 
 
 def pointed_at(noun: Noun) -> Iterator[tuple[Phrase, bool]]:

@@ -1,6 +1,7 @@
 """Words in both languages: a Chinese word has one form, and an English one all the forms that it takes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -13,22 +14,22 @@ class Subject:
     person: int
     plural: bool
 
-    @property
+    @cached_property
     def third_singular(self) -> bool:
         """Return whether a present verb takes its s."""
         return self.person == 3 and not self.plural
 
-    @property
+    @cached_property
     def be(self) -> str:
         """Return the present of `be`."""
         return "is" if self.third_singular else "am" if (self.person, self.plural) == (1, False) else "are"
 
-    @property
+    @cached_property
     def were(self) -> str:
         """Return the past of `be`."""
         return "were" if self.plural or self.person == 2 else "was"
 
-    @property
+    @cached_property
     def do(self) -> str:
         """Return the present of the auxiliary `do`."""
         return "does" if self.third_singular else "do"
