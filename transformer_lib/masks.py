@@ -93,7 +93,7 @@ def prefix_mask(prefix_lengths: Int[Tensor, " B"], T: int) -> Bool[Tensor, "B 1 
     return causal_mask(T, device=prefix_lengths.device) | in_prefix
 
 
-def require_mask(mask: Bool[Tensor, "..."], scores_shape: Sequence[int]) -> None:
+def require_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
     """Raise unless a mask is boolean, broadcasts to the scores, and leaves every query a key to see.
 
     Args:
