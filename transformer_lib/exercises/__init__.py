@@ -22,6 +22,9 @@ CHAPTERS = {
     "04": "learning_the_table",
     "05": "choosing_a_token",
     "07": "scaling",
+    "08": "masks",
+    "09": "multi_head",
+    "10": "positions",
 }
 
 
