@@ -1,5 +1,7 @@
+import json
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -98,6 +100,25 @@ def test_the_loop_equals_one_written_out():
     assert [entry["learning_rate"] for entry in history] == pytest.approx([0.01 * schedule(6), 0.01 * schedule(11)])
 
 
+def test_accumulated_batches_are_one_large_batch():
+    """With double precision, so that only a difference in what is computed could show."""
+
+    def trained(batch_size, **options):
+        model = nn.Sequential(nn.Embedding(6, 8), nn.Linear(8, 6)).double()
+        model.load_state_dict(start)
+        generator = torch.Generator().manual_seed(2)
+        batches = random_windows(TOKENS, 5, batch_size, generator)
+        config = TrainConfig(steps=9, learning_rate=0.1, max_norm=0.05, log_every=3, **options)
+        return model, train(model, batches, config)
+
+    start = nn.Sequential(nn.Embedding(6, 8), nn.Linear(8, 6)).double().state_dict()
+    (large, history), (small, history_of_parts) = trained(12), trained(3, accumulate=4)
+    torch.testing.assert_close(weights(small), weights(large), rtol=0, atol=1e-12)
+    for entry, entry_of_parts in zip(history, history_of_parts, strict=True):
+        assert entry_of_parts == pytest.approx(entry, rel=1e-12)
+    assert not torch.allclose(weights(trained(3)[0]), weights(large), atol=1e-3)
+
+
 def test_each_parameter_group_keeps_its_own_rate_under_the_schedule():
     model = model_with_dropout()
     optimizer = torch.optim.SGD(
@@ -129,6 +150,18 @@ def test_progress_is_silent_unless_asked_for(capsys):
     shown = capsys.readouterr()
     assert silent.out + silent.err + shown.out == ""
     assert "8/8" in shown.err and "loss=" in shown.err
+
+
+def test_the_log_is_the_history_line_by_line(tmp_path):
+    lines = []
+
+    def validate(model):
+        lines.append((tmp_path / "a" / "log").read_text() if lines else "")
+        return 0.5
+
+    history = run(model_with_dropout(), steps=20, log=tmp_path / "a" / "log", validate=validate)
+    assert [json.loads(line) for line in (tmp_path / "a" / "log").read_text().splitlines()] == history
+    assert [text.count("\n") for text in lines] == [0, 1, 2]  # it grows while the run goes on
 
 
 # --- stopping and going on ---------------------------------------------------------------------------------------
@@ -183,15 +216,28 @@ def test_a_finished_run_is_not_run_again(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL does not exist there")
-def test_a_killed_process_is_taken_up_by_another(tmp_path):
-    command = [sys.executable, interrupted_run.__file__, str(tmp_path / "run"), str(tmp_path / "killed"), "17"]
-    killed = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert os.listdir(tmp_path) == ["run"]
-    interrupted_run.main(tmp_path / "run", tmp_path / "resumed")
-    interrupted_run.main(tmp_path / "other run", tmp_path / "whole")
-    resumed, whole = (tmp_path / name / "model.safetensors" for name in ("resumed", "whole"))
-    assert resumed.read_bytes() == whole.read_bytes()
+def test_killed_again_and_again_a_run_ends_as_if_it_had_not_been(tmp_path):
+    """Killed from outside, at whatever it is doing then; all that a run leaves is compared, byte for byte."""
+    command = [sys.executable, interrupted_run.__file__, str(tmp_path / "killed")]
+    steps = sorted(random.Random(0).sample(range(interrupted_run.STEPS), 6))
+    killed = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as runs:
+        for step in [*steps, None]:
+            print(file=runs.stdin, flush=True)  # start a process
+            for line in runs.stdout:
+                process, done = line.split()
+                if done == "gone":
+                    break
+                if step is not None and int(done) >= step and process not in killed:
+                    os.kill(int(process), signal.SIGKILL)
+                    killed.append(process)
+                elif step is None and int(done) == interrupted_run.STEPS:
+                    print(file=runs.stdin, flush=True)  # let it go
+        runs.stdin.close()
+    assert runs.returncode == 0 and len(killed) == len(steps)
+    interrupted_run.main(tmp_path / "whole", lambda step: None)
+    for file in ("checkpoint", "log", "model/model.safetensors", "average/model.safetensors"):
+        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
 
 
 # --- bad input ---------------------------------------------------------------------------------------------------
@@ -215,6 +261,8 @@ def test_batches_that_end_early():
     batch = (torch.tensor([[0]]), torch.tensor([[1]]))
     with pytest.raises(ValueError, match="batches ended after 3 of steps=5"):
         train(model_with_dropout(), [batch] * 3, TrainConfig(steps=5))
+    with pytest.raises(ValueError, match="batches ended after 1 of steps=2"):
+        train(model_with_dropout(), [batch] * 3, TrainConfig(steps=2, accumulate=2))
 
 
 def test_a_loss_that_is_no_number_stops_the_run():
@@ -228,6 +276,7 @@ def test_a_loss_that_is_no_number_stops_the_run():
     ("name", "value"),
     [
         ("steps", 0),
+        ("accumulate", 0),
         ("log_every", 0),
         ("checkpoint_every", -1),
         ("learning_rate", 0.0),

@@ -3,7 +3,13 @@ import math
 import pytest
 import torch
 
-from transformer_lib.training import cross_entropy, next_token_loss, pad_to_longest, translation_loss
+from transformer_lib.training import (
+    cross_entropy,
+    in_bfloat16,
+    next_token_loss,
+    pad_to_longest,
+    translation_loss,
+)
 
 
 def test_cross_entropy_is_the_mean_of_minus_log_p():
@@ -108,3 +114,16 @@ def test_a_batch_of_translations_scores_each_word_as_if_its_pair_were_alone():
     logits = model(batch[0], batch[1][:, :-1], source_mask=(batch[0] != PAD)[:, None, None])
     expected = cross_entropy(logits, batch[1][:, 1:], ignore=PAD, smoothing=0.3).item()
     assert smoothed == pytest.approx(expected, abs=1e-12) and smoothed != pytest.approx(sum(terms) / 8)
+
+
+def test_bfloat16_reaches_the_products_and_nothing_else():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Embedding(6, 8), torch.nn.Linear(8, 6))
+    seen = []
+    model[1].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    batch = (torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, 3]]))
+    exact, rounded = next_token_loss(model, batch), in_bfloat16(next_token_loss)(model, batch)
+    rounded.backward()
+    assert seen == [torch.float32, torch.bfloat16]
+    assert rounded.dtype == model[1].weight.grad.dtype == torch.float32
+    assert rounded.item() == pytest.approx(exact.item(), rel=0.02) and rounded.item() != exact.item()

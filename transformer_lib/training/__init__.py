@@ -5,7 +5,7 @@ from transformer_lib.training.batches import BucketedPairs, pad_to_longest, rand
 from transformer_lib.training.checkpoints import load, save
 from transformer_lib.training.evaluation import evaluate, token_nats
 from transformer_lib.training.loop import History, TrainConfig, train
-from transformer_lib.training.losses import cross_entropy, next_token_loss, translation_loss
+from transformer_lib.training.losses import cross_entropy, in_bfloat16, next_token_loss, translation_loss
 
 __all__ = [
     "BucketedPairs",
@@ -14,6 +14,7 @@ __all__ = [
     "TrainConfig",
     "cross_entropy",
     "evaluate",
+    "in_bfloat16",
     "load",
     "next_token_loss",
     "pad_to_longest",

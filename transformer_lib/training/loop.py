@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class TrainConfig:
     learning_rate: float = 1e-3
     """AdamW's at its peak; like `weight_decay` not used when `train` is given an optimizer."""
     weight_decay: float = 0.0
+    accumulate: int = 1
+    """Batches whose gradients are averaged for one step; each counts alike, whatever it scores."""
     max_norm: float | None = None
     """Longer gradients are shortened to this length; None leaves all as they are."""
     log_every: int = 100
@@ -35,9 +38,9 @@ class TrainConfig:
     """Steps from one checkpoint to the next."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "log_every", "checkpoint_every"):
+        for name in ("steps", "accumulate", "log_every", "checkpoint_every"):
             if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name}={value} must be at least 1: it counts steps")
+                raise ValueError(f"{name}={value} must be at least 1: it is counted")
         for name in ("learning_rate", "max_norm"):
             if (value := getattr(self, name)) is not None and not value > 0:
                 raise ValueError(f"{name}={value} must be above 0: nothing would be learned")
@@ -55,6 +58,7 @@ def train(
     schedule: Schedule = constant,
     validate: Callable[[nn.Module], float] | None = None,
     checkpoint: str | Path | None = None,
+    log: str | Path | None = None,
     generators: Mapping[str, Stateful] | None = None,
     progress: bool = False,
 ) -> History:
@@ -65,14 +69,16 @@ def train(
 
     Args:
         model: What is trained; left in the mode, training or evaluation, that it came in.
-        batches: At least `steps` of what `loss` takes; (inputs, targets) for next_token_loss. To resume, they must
-            follow from the states of the generators, as random_windows do, or have one of their own, as BucketedPairs.
+        batches: `accumulate` for each step, or more, of what `loss` takes; (inputs, targets) for next_token_loss. To
+            resume, they must follow from the states of the generators, as random_windows do, or have a state of their
+            own, as BucketedPairs have.
         config: Length, speed and bookkeeping.
         loss: From the model and a batch to the scalar that is lowered.
         optimizer: AdamW with the learning rate and weight decay of `config` unless given.
         schedule: From the step, counted from 0, to a factor of each parameter group's learning rate.
         validate: Called with the model at each entry of the history, which takes what it returns.
         checkpoint: The file to write to and resume from; None writes nothing.
+        log: The file for the history so far, each entry a line of JSON; its folder is made. None writes nothing.
         generators: By name, every generator that the batches, or anything else in the run, draw from. Needed with a
             checkpoint ({} if there is none); PyTorch's global one is always saved.
         progress: Whether to show a progress bar.
@@ -104,15 +110,18 @@ def train(
     model.train()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     bar = tqdm(total=config.steps, initial=done, disable=not progress, unit="step")
-    for batch in itertools.islice(batches, config.steps - done):
+    together = zip(*[iter(batches)] * config.accumulate, strict=False)
+    for parts in itertools.islice(together, config.steps - done):
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * schedule(done)
         optimizer.zero_grad()
-        value = loss(model, batch)
-        value.backward()
+        losses.append(0.0)
+        for batch in parts:
+            value = loss(model, batch) / config.accumulate
+            value.backward()
+            losses[-1] += value.item()
         if config.max_norm is not None:
             nn.utils.clip_grad_norm_(parameters, config.max_norm)
-        losses.append(value.item())
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"the loss is {losses[-1]} at step {done}: lower the learning rate")
         optimizer.step()
@@ -124,6 +133,9 @@ def train(
             if validate is not None:
                 entry["validation"] = validate(model)
             history.append(entry)
+            if log is not None:
+                Path(log).parent.mkdir(parents=True, exist_ok=True)
+                Path(log).write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
             losses = []
             bar.set_postfix({name: f"{entry[name]:.4f}" for name in ("loss", "validation") if name in entry})
         if checkpoint is not None and (done % config.checkpoint_every == 0 or done == config.steps):
