@@ -125,7 +125,7 @@ def test_verbs_agree_with_their_subjects(everything):
     forms["We"] = forms["They"]
     inflected = set.union(*forms.values())
     for pair in everything:
-        subject, verb, *_ = words(pair.english)
+        subject, verb, *_ = pair.english.rstrip(".?").split()
         if subject in forms and verb in inflected:
             assert verb in forms[subject], pair
         if subject in ("Am", "Is", "Are", "Was", "Were", "Do", "Does") and verb.capitalize() in forms:
@@ -139,10 +139,10 @@ def test_sentences_look_like_sentences(everything):
         assert re.fullmatch(r"[A-Z][A-Za-z]*(,? [A-Za-z]+)*[.?]", pair.english), pair
         assert re.fullmatch(r"[\u4e00-\u9fff]+(，[\u4e00-\u9fff]+)*", pair.chinese), pair
         assert (pair.mood == QUESTION) == pair.english.endswith("?") == pair.chinese.endswith("吗"), pair
-        capitals = {word for word in words(pair.english)[1:] if word[0].isupper()}
+        capitals = set(re.findall(r" ([A-Z]\w*)", pair.english))
         assert capitals <= names, pair
     negatives = {"not", "cannot", "no"}
-    assert all((pair.mood == NEGATION) == bool(negatives & set(words(pair.english))) for pair in everything)
+    assert all((pair.mood == NEGATION) == bool(negatives & set(pair.english.split())) for pair in everything)
 
 
 # --- the corpus
