@@ -21,6 +21,7 @@ CHAPTERS = {
     "03": "tokens",
     "04": "learning_the_table",
     "05": "choosing_a_token",
+    "06": "attention",
     "07": "scaling",
     "08": "masks",
     "09": "multi_head",
