@@ -9,6 +9,7 @@ places:
     layouts                   bits per character of the rotary model, and with its weights in the other layout
 """
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -33,8 +34,8 @@ KINDS = ("none", "sinusoidal", "learned", "rotary")
 LETTERS, BACK, ECHO_LENGTH, ECHO_SEEDS = 16, 2, 16, 3
 PLAYS_LENGTH, PLAYS_SEEDS, SCORED = 64, 3, 200
 LONGER = 4  # how many times the length of training is scored
-ECHO = TrainConfig(steps=600, learning_rate=3e-3, max_norm=1.0)
-PLAYS = TrainConfig(steps=500, learning_rate=3e-3, max_norm=1.0)
+ECHO = TrainConfig(steps=500, learning_rate=3e-3, max_norm=1.0)
+PLAYS = TrainConfig(steps=400, learning_rate=3e-3, max_norm=1.0)
 
 
 def decoder(kind: str, vocab_size: int, length: int, d_model: int, n_heads: int, seed: int) -> LanguageModel:
@@ -99,37 +100,43 @@ def in_other_layout(model: LanguageModel) -> None:
             projection.weight.data = heads.transpose(1, 2).flatten(0, 2)
 
 
-def main() -> None:
-    started = time.process_time()
-    torch.set_num_threads(1)
-    results: dict = {"echo": {}, "plays": {}, "layouts": []}
+def run_echo() -> dict[str, dict[str, list]]:
+    results: dict[str, dict[str, list]] = {}
     for mask in ("causal", "none"):
-        results["echo"][mask] = {}
+        results[mask] = {}
         for kind in KINDS:
-            runs = [echo(kind, mask == "causal", seed) for seed in range(ECHO_SEEDS)]
-            results["echo"][mask][kind] = runs
+            results[mask][kind] = runs = [echo(kind, mask == "causal", seed) for seed in range(ECHO_SEEDS)]
             print(
                 f"echo, mask {mask}, positions {kind}: {[f'{run[1]:.2f} … {run[-1]:.2f}' for run in runs]}", flush=True
             )
+    return results
 
+
+def run_plays() -> tuple[dict[str, list], list]:
     tokenizer, tokens = load_plays()
-    for kind in KINDS:
-        results["plays"][kind] = []
-        for seed in range(PLAYS_SEEDS):
-            model = decoder(kind, tokenizer.vocab_size, PLAYS_LENGTH, 64, 4, seed)
-            generator = torch.Generator().manual_seed(seed)
-            schedule = warmup_cosine(PLAYS.steps, warmup=PLAYS.steps // 20)
-            train(model, random_windows(tokens["train"], PLAYS_LENGTH, 16, generator), PLAYS, schedule=schedule)
-            length = PLAYS_LENGTH * (1 if kind == "learned" else LONGER)
-            bits = play_bits(model, tokens["validation"], length)
-            results["plays"][kind].append(bits)
-            print(f"plays, {kind}: {[round(value, 2) for value in bits]}", flush=True)
-            if kind == "rotary":
-                right = play_bits(model, tokens["validation"], PLAYS_LENGTH)
-                in_other_layout(model)
-                wrong = play_bits(model, tokens["validation"], PLAYS_LENGTH)
-                results["layouts"].append([sum(right) / len(right), sum(wrong) / len(wrong)])
+    results: dict[str, list] = {kind: [] for kind in KINDS}
+    layouts = []
+    for kind, seed in itertools.product(KINDS, range(PLAYS_SEEDS)):
+        model = decoder(kind, tokenizer.vocab_size, PLAYS_LENGTH, 64, 4, seed)
+        generator = torch.Generator().manual_seed(seed)
+        schedule = warmup_cosine(PLAYS.steps, warmup=PLAYS.steps // 20)
+        train(model, random_windows(tokens["train"], PLAYS_LENGTH, 16, generator), PLAYS, schedule=schedule)
+        length = PLAYS_LENGTH * (1 if kind == "learned" else LONGER)
+        results[kind].append(play_bits(model, tokens["validation"], length))
+        print(f"plays, {kind}: {[round(value, 2) for value in results[kind][-1]]}", flush=True)
+        if kind == "rotary":
+            right = play_bits(model, tokens["validation"], PLAYS_LENGTH)
+            in_other_layout(model)
+            wrong = play_bits(model, tokens["validation"], PLAYS_LENGTH)
+            layouts.append([sum(right) / len(right), sum(wrong) / len(wrong)])
+    return results, layouts
 
+
+def main() -> None:
+    started = time.process_time()
+    torch.set_num_threads(1)
+    plays, layouts = run_plays()
+    results = {"echo": run_echo(), "plays": plays, "layouts": layouts}
     write_card(
         "positions",
         chapter="10",

@@ -87,7 +87,19 @@ def soliloquy(length: int) -> str:
     return hamlet[start : hamlet.rindex("\n\n", start, start + length)] + "\n"
 
 
-WIDGETS = {"bigram": bigram, "merges": merges, "sampling": sampling}
+def positions() -> dict:
+    """One query and one key of eight hands each, none too short to be seen."""
+    rng = np.random.default_rng(0)
+    hands = rng.uniform(0.6, 1.2, (2, 8)) * np.exp(1j * rng.uniform(0, 2 * np.pi, (2, 8)))
+    query, key = np.stack((hands.real, hands.imag), axis=-1).reshape(2, 16).round(2).tolist()
+    return {"query": query, "key": key}
+
+
+def masks() -> dict:
+    return {"tokens": "to be or not to be that is".split()}
+
+
+WIDGETS = {"bigram": bigram, "merges": merges, "sampling": sampling, "positions": positions, "masks": masks}
 
 
 def write() -> None:
