@@ -1,0 +1,190 @@
+"""Beam search: equal to transformers' on the same weights, to greedy with one beam, and to trying every sequence."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+from transformers import MarianConfig, MarianMTModel
+
+from transformer_lib.architectures import Embedding, EncoderDecoder
+from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.block import Block, PostNorm
+from transformer_lib.feed_forward import FeedForward
+from transformer_lib.generation import beam_search, length_penalty_of
+from transformer_lib.masks import padding_mask
+from transformer_lib.models.transformer import TransformerConfig, transformer
+from transformer_lib.norms import LayerNorm
+from transformer_lib.positions import LearnedPositions
+
+PAD, BOS, EOS, V, D, MOST = 0, 1, 2, 15, 16, 10
+
+
+def shared_models(seed: int) -> tuple[MarianMTModel, EncoderDecoder]:
+    """A tiny random Marian, a post-norm encoder-decoder, and ours with its weights; both in float64."""
+    torch.manual_seed(seed)
+    config = MarianConfig(
+        vocab_size=V,
+        d_model=D,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=24,
+        decoder_ffn_dim=24,
+        max_position_embeddings=16,
+        activation_function="relu",
+        scale_embedding=True,
+        dropout=0.0,
+        init_std=0.6,  # far from uniform, so that beams differ
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+        bos_token_id=BOS,
+        decoder_start_token_id=BOS,
+        forced_eos_token_id=None,
+        tie_word_embeddings=False,  # tied, a random model repeats its input
+        attn_implementation="eager",
+    )
+    theirs = MarianMTModel(config).double().eval()
+    with torch.no_grad():  # so that what is written changes from place to place, and sometimes ends
+        for stack in (theirs.model.encoder, theirs.model.decoder):
+            stack.embed_positions.weight.normal_(std=5.0)
+        theirs.final_logits_bias[:, EOS] = 2.0
+
+    def block(cross: bool) -> Block:
+        def attention() -> MultiHeadAttention:
+            return MultiHeadAttention(D, 4)
+
+        return Block(
+            attention(), FeedForward(D, 24, nn.ReLU()), lambda: PostNorm(LayerNorm(D)), attention() if cross else None
+        )
+
+    def embedding() -> Embedding:
+        return Embedding(nn.Embedding(V, D), LearnedPositions(16, D), scaled=True)
+
+    head = nn.Linear(D, V)
+    ours = EncoderDecoder(
+        embedding(), [block(False) for _ in range(2)], embedding(), [block(True) for _ in range(2)], head
+    ).double()
+    attention = {"w_q": "q_proj", "w_k": "k_proj", "w_v": "v_proj", "w_o": "out_proj"}
+    names = {f"attention.{a}": f"self_attn.{b}" for a, b in attention.items()}
+    names |= {f"cross_attention.{a}": f"encoder_attn.{b}" for a, b in attention.items()}
+    names |= {"feed_forward.up": "fc1", "feed_forward.down": "fc2", "attention_residual.norm": "self_attn_layer_norm"}
+    names |= {"cross_residual.norm": "encoder_attn_layer_norm", "feed_forward_residual.norm": "final_layer_norm"}
+    inner = theirs.model
+    weights = {"head.weight": theirs.lm_head.weight, "head.bias": theirs.final_logits_bias[0]}
+    for side, stack, name in (("source", inner.encoder, "encoder"), ("target", inner.decoder, "decoder")):
+        weights[f"{side}_embedding.tokens.weight"] = stack.embed_tokens.weight
+        weights[f"{side}_embedding.positions.table.weight"] = stack.embed_positions.weight
+        for (layer, their_layer), (a, b) in itertools.product(enumerate(stack.layers), names.items()):
+            if name == "decoder" or not a.startswith("cross"):
+                module = their_layer.get_submodule(b)
+                weights[f"{name}.{layer}.{a}.weight"] = module.weight
+                weights[f"{name}.{layer}.{a}.bias"] = module.bias
+    ours.load_state_dict(weights)
+    return theirs, ours.eval()
+
+
+def sources(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(3, V, (5, 7), generator=generator)
+    lengths = torch.tensor([7, 4, 6, 1, 5])
+    return tokens.masked_fill(torch.arange(7) >= lengths[:, None], PAD), lengths
+
+
+@pytest.mark.parametrize(("seed", "beams"), list(itertools.product((5, 7), (1, 2, 5))))
+def test_it_writes_what_transformers_writes_with_the_same_weights(seed, beams):
+    theirs, ours = shared_models(seed)
+    tokens, lengths = sources(seed)
+    mask = padding_mask(lengths, 7)
+    target = torch.randint(3, V, (5, 4))
+    theirs_logits = theirs(tokens, attention_mask=mask[:, 0, 0].long(), decoder_input_ids=target).logits
+    torch.testing.assert_close(ours(tokens, target, source_mask=mask), theirs_logits)
+    expected = theirs.generate(
+        tokens,
+        attention_mask=mask[:, 0, 0].long(),
+        num_beams=beams,
+        num_return_sequences=beams,
+        max_new_tokens=MOST,
+        length_penalty=0.0,
+        early_stopping=True,
+        do_sample=False,
+        bad_words_ids=[[PAD]],
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
+    found = beam_search(
+        ours, tokens, beams=beams, length_penalty=0.0, max_length=MOST, bos=BOS, eos=EOS, source_mask=mask, pad=PAD
+    )
+    written = expected.sequences[:, 1:].unflatten(0, (5, beams)).tolist()
+    for row, hypotheses in enumerate(found):
+        assert [h.tokens for h in hypotheses] == [[t for t in y if t not in (PAD, EOS)] for y in written[row]]
+    if beams > 1:
+        scores = torch.tensor([[h.score for h in row] for row in found])  # theirs are kept in float32
+        torch.testing.assert_close(scores.flatten(), expected.sequences_scores)
+    written_lengths = {len(h.tokens) for row in found for h in row}
+    assert len(written_lengths) > 1, "all of one length: ending was not put to the test"
+
+
+def small(seed: int = 0, vocab_size: int = 6) -> EncoderDecoder:
+    torch.manual_seed(seed)
+    config = TransformerConfig(vocab_size=vocab_size, d_model=8, n_layers=1, n_heads=2, d_ff=16, dropout=0.0)
+    model = transformer(config).double().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2.0)
+    return model
+
+
+def log_probability(model: EncoderDecoder, source: torch.Tensor, written: list[int]) -> float:
+    """ln p by one pass over the whole, without cache or beams."""
+    prefix = torch.tensor([[BOS, *written[:-1]]])
+    nats = model(source, prefix).log_softmax(dim=-1)[0]
+    return float(nats[torch.arange(len(written)), torch.tensor(written)].detach().sum())
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.6, 2.0])
+def test_with_all_beams_it_finds_the_best_of_all_sequences(exponent):
+    model, source = small(), torch.tensor([[3, 4, 5]])
+    most, others = 3, (0, 1, 3, 4, 5)
+    ended = [(*y, EOS) for n in range(most) for y in itertools.product(others, repeat=n)]
+    cut_off = list(itertools.product(others, repeat=most))
+    scores = {y: log_probability(model, source, list(y)) / ((5 + len(y)) / 6) ** exponent for y in ended + cut_off}
+    best = max(scores, key=scores.__getitem__)
+    (found,) = beam_search(model, source, beams=3, length_penalty=exponent, max_length=most, bos=BOS, eos=EOS)
+    assert found[0].tokens == [token for token in best if token != EOS]
+    assert found[0].score == pytest.approx(scores[best])
+
+
+def test_a_hypothesis_carries_its_own_score():
+    model, source = small(1), torch.tensor([[3, 4, 5, 3]])
+    (found,) = beam_search(model, source, beams=3, length_penalty=0.6, max_length=6, bos=BOS, eos=EOS)
+    assert len(found) == 3 and len({tuple(h.tokens) for h in found}) == 3
+    for tokens, score, nats in found:
+        written = tokens if len(tokens) == 6 else [*tokens, EOS]
+        assert nats == pytest.approx(log_probability(model, source, written))
+        assert score == pytest.approx(nats / length_penalty_of(len(written), 0.6))
+    assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
+
+
+def test_a_batch_changes_nothing():
+    model = small(2, vocab_size=12)
+    tokens, lengths = sources(3)
+    tokens = tokens.clamp(max=11)
+    together = beam_search(model, tokens, max_length=8, bos=BOS, eos=EOS, source_mask=padding_mask(lengths, 7))
+    for row, length in enumerate(lengths.tolist()):
+        (alone,) = beam_search(model, tokens[row : row + 1, :length], max_length=8, bos=BOS, eos=EOS)
+        assert [h.tokens for h in alone] == [h.tokens for h in together[row]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"beams": 0}, "beams=0 must be at least 1"),
+        ({"max_length": 0}, "max_length=0 must be at least 1"),
+        ({"beams": 4}, "beams=4 must be at most half of vocab_size=6"),
+    ],
+)
+def test_bad_settings_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        beam_search(small(), torch.tensor([[3]]), **{"max_length": 4, "bos": BOS, "eos": EOS, "beams": 2, **wrong})
