@@ -87,6 +87,21 @@ def soliloquy(length: int) -> str:
     return hamlet[start : hamlet.rindex("\n\n", start, start + length)] + "\n"
 
 
+def attention() -> dict:
+    """Four keys of which each of three scores chooses another, and a network set by hand to prefer what is near."""
+    places = {"A": (2.6, 0.9), "B": (0.85, 0.55), "C": (0.25, 0.25), "D": (-1.2, 1.3)}
+    values = {"A": 10, "B": 20, "C": 30, "D": 40}
+    return {
+        "query": [0.75, 0.75],
+        "keys": [{"name": name, "at": list(at), "value": values[name]} for name, at in places.items()],
+        "network": {
+            "w_query": [[0.5, 0, 1], [0.5, 0, -1], [0, 0.5, 1], [0, 0.5, -1]],
+            "w_key": [[-0.5, 0], [-0.5, 0], [0, -0.5], [0, -0.5]],
+            "v": [1, -1, 1, -1],
+        },
+    }
+
+
 def positions() -> dict:
     """One query and one key of eight hands each, none too short to be seen."""
     rng = np.random.default_rng(0)
@@ -99,7 +114,14 @@ def masks() -> dict:
     return {"tokens": "to be or not to be that is".split()}
 
 
-WIDGETS = {"bigram": bigram, "merges": merges, "sampling": sampling, "positions": positions, "masks": masks}
+WIDGETS = {
+    "bigram": bigram,
+    "merges": merges,
+    "sampling": sampling,
+    "attention": attention,
+    "positions": positions,
+    "masks": masks,
+}
 
 
 def write() -> None:
