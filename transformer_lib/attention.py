@@ -201,7 +201,8 @@ class MultiHeadAttention(nn.Module):
 
     def extra_repr(self) -> str:
         """What print(model) shows."""
-        return f"n_heads={self.n_heads}, n_kv_heads={self.n_kv_heads}, d_head={self.d_head}"
+        dropout = f", dropout={self.dropout:g}" if self.dropout else ""
+        return f"n_heads={self.n_heads}, n_kv_heads={self.n_kv_heads}, d_head={self.d_head}{dropout}"
 
 
 def share_heads(key: Float[Tensor, "*BG S Dh"], query: Float[Tensor, "*BH T Dq"]) -> Float[Tensor, "*BH S Dh"]:

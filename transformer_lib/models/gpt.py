@@ -26,6 +26,7 @@ class GPTConfig(Sizes):
     d_ff: int
     dropout: float = 0.0
     bias: bool = True
+    norm_eps: float = 1e-5
 
 
 def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> LanguageModel:
@@ -40,7 +41,7 @@ def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> Language
         return Block(
             attention=MultiHeadAttention(config.d_model, config.n_heads, bias=config.bias, dropout=config.dropout),
             feed_forward=FeedForward(config.d_model, config.d_ff, nn.GELU(approximate="tanh"), bias=config.bias),
-            residual=lambda: PreNorm(LayerNorm(config.d_model), config.dropout),
+            residual=lambda: PreNorm(LayerNorm(config.d_model, config.norm_eps), config.dropout),
         )
 
     tokens = nn.Embedding(config.vocab_size, config.d_model)
@@ -50,7 +51,7 @@ def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> Language
     model = LanguageModel(
         embedding=Embedding(tokens, positions, dropout=config.dropout),
         blocks=[block() for _ in range(config.n_layers)],
-        norm=LayerNorm(config.d_model),
+        norm=LayerNorm(config.d_model, config.norm_eps),
         head=head,
     )
     initialise(model, generator)
