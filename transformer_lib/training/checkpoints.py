@@ -36,7 +36,8 @@ def save(model: nn.Module, folder: str | Path, config: Any) -> None:
     """Write a model and the configuration it was built from.
 
     Args:
-        model: Its parameters and buffers are written once each, even where two layers share one.
+        model: Its parameters and buffers are written once each, even where two layers share one. A `model.half()`
+            takes half the room, and is loaded in the precision it is built in.
         folder: Made if it is not there.
         config: The dataclass given to the model's builder.
     """
@@ -78,7 +79,11 @@ def load(folder: str | Path, build: Callable[[Config], Model], config_class: typ
     except TypeError as error:
         raise ValueError(f"{path} does not fit {name}: {error}. It is from another version: make it again") from error
     tensors, _ = _read(folder / "model.safetensors")
-    _copy(tensors, _tensors(model), folder / "model.safetensors")
+    own = _tensors(model)
+    for name, tensor in tensors.items():
+        if tensor.dtype == torch.float16 and name in own:
+            tensors[name] = tensor.to(own[name].dtype)
+    _copy(tensors, own, folder / "model.safetensors")
     return model.eval()
 
 
