@@ -9,14 +9,13 @@ places:
     layouts                   bits per character of the rotary model, and with its weights in the other layout
 """
 
-import itertools
 import json
 import time
-from collections.abc import Iterator
 
 import torch
 from _cards import TRAINED, write_card
 from _plays import load_plays
+from heads import train_together
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,17 +24,18 @@ from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
 from transformer_lib.feed_forward import FeedForward
 from transformer_lib.ladder import bits_per_character
+from transformer_lib.masks import CAUSAL
 from transformer_lib.norms import RMSNorm
 from transformer_lib.positions import LearnedPositions, Rotary, SinusoidalPositions
-from transformer_lib.schedules import warmup_cosine
-from transformer_lib.training import TrainConfig, random_windows, train
+from transformer_lib.training import random_windows
 
 KINDS = ("none", "sinusoidal", "learned", "rotary")
-LETTERS, BACK, ECHO_LENGTH, ECHO_SEEDS = 16, 2, 16, 3
-PLAYS_LENGTH, PLAYS_SEEDS, SCORED = 64, 3, 200
+SEEDS = 3
 LONGER = 4  # how many times the length of training is scored
-ECHO = TrainConfig(steps=500, learning_rate=3e-3, max_norm=1.0)
-PLAYS = TrainConfig(steps=400, learning_rate=3e-3, max_norm=1.0)
+LEARNING_RATE = 3e-3
+LETTERS, BACK, ECHO_LENGTH, ECHO_BATCH, ECHO_STEPS = 16, 2, 16, 32, 300
+PLAYS_LENGTH, PLAYS_BATCH, PLAYS_STEPS, SCORED = 64, 16, 300, 150
+MASKS = {"causal": CAUSAL, "none": torch.ones(1, 1, dtype=torch.bool)}
 
 
 def decoder(kind: str, vocab_size: int, length: int, d_model: int, n_heads: int, seed: int) -> LanguageModel:
@@ -56,40 +56,71 @@ def decoder(kind: str, vocab_size: int, length: int, d_model: int, n_heads: int,
     )
 
 
-def sequences(length: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Random letters after a begin token, (size, length), for ever."""
-    while True:
-        letters = torch.randint(LETTERS, (size, length), generator=generator)
-        letters[:, 0] = LETTERS
-        yield letters
+class Echo(nn.Module):
+    """From letters (B, T) to the logits of what stood two places before, where something did."""
+
+    def __init__(self, model: LanguageModel, mask: str) -> None:
+        super().__init__()
+        self.model, self.mask = model, mask
+
+    def forward(self, letters: Tensor) -> Tensor:
+        return self.model(letters, mask=MASKS[self.mask])[:, BACK + 1 :]
 
 
-def echo(kind: str, causal: bool, seed: int) -> list[float]:
-    model = decoder(kind, LETTERS + 1, ECHO_LENGTH, 32, 2, seed)
-    mask = None if causal else torch.ones(1, 1, dtype=torch.bool)
+def letters(length: int, size: int, generator: torch.Generator) -> tuple[tuple[Tensor], Tensor]:
+    """Random letters after a begin token, (size, length), and what is to be echoed."""
+    drawn = torch.randint(LETTERS, (size, length), generator=generator)
+    drawn[:, 0] = LETTERS
+    return (drawn,), drawn[:, 1:-BACK]
 
-    def answers(model: nn.Module, letters: Tensor) -> tuple[Tensor, Tensor]:
-        return model(letters, mask=mask)[:, BACK + 1 :], letters[:, 1:-BACK]
 
-    def loss(model: nn.Module, letters: Tensor) -> Tensor:
-        logits, targets = answers(model, letters)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+def trained_apart(models: list[nn.Module], weights: dict[str, Tensor]) -> None:
+    for i, model in enumerate(models):
+        model.load_state_dict({name: value[i] for name, value in weights.items()})
 
-    generator = torch.Generator().manual_seed(seed)
-    schedule = warmup_cosine(ECHO.steps, warmup=ECHO.steps // 20)
-    train(model, sequences(ECHO_LENGTH, 32, generator), ECHO, loss=loss, schedule=schedule)
+
+@torch.no_grad()
+def echo(kind: str, mask: str) -> list[list[float]]:
+    models: list[nn.Module] = [
+        Echo(decoder(kind, LETTERS + 1, ECHO_LENGTH, 32, 2, seed), mask) for seed in range(SEEDS)
+    ]
+    with torch.enable_grad():
+        weights = train_together(
+            models, lambda generator: letters(ECHO_LENGTH, ECHO_BATCH, generator), ECHO_STEPS, LEARNING_RATE
+        )
+    trained_apart(models, weights)
     length = ECHO_LENGTH * (1 if kind == "learned" else LONGER)
-    with torch.no_grad():
-        logits, targets = answers(model, next(sequences(length, 300, generator)))
-    right = F.pad((logits.argmax(dim=-1) == targets).double().mean(dim=0), (BACK + 1, 0), value=torch.nan)
-    return right.unflatten(0, (-1, 8)).nanmean(dim=1).tolist()
+    (asked,), expected = letters(length, 300, torch.Generator().manual_seed(SEEDS))
+    right = torch.stack([(model(asked).argmax(dim=-1) == expected).double().mean(dim=0) for model in models])
+    return F.pad(right, (BACK + 1, 0), value=torch.nan).unflatten(1, (-1, 8)).nanmean(dim=2).tolist()
 
 
-def play_bits(model: LanguageModel, tokens: Tensor, length: int) -> list[float]:
+@torch.no_grad()
+def play_bits(model: nn.Module, tokens: Tensor, length: int) -> list[float]:
     windows = tokens[: SCORED * (length + 1)].view(SCORED, length + 1)
-    with torch.no_grad():
-        nats = F.cross_entropy(model(windows[:, :-1]).transpose(1, 2), windows[:, 1:], reduction="none")
+    nats = F.cross_entropy(model(windows[:, :-1]).transpose(1, 2), windows[:, 1:], reduction="none")
     return [bits_per_character(float(part), 1, 1) for part in nats.mean(dim=0).unflatten(0, (-1, 16)).mean(dim=1)]
+
+
+def plays(kind: str, tokens: dict[str, Tensor], vocab_size: int) -> tuple[list[list[float]], list[list[float]]]:
+    """Bits by place of each seed's model; and over all places, as it is and in the other layout."""
+
+    def windows(generator: torch.Generator) -> tuple[tuple[Tensor], Tensor]:
+        inputs, targets = next(random_windows(tokens["train"], PLAYS_LENGTH, PLAYS_BATCH, generator))
+        return (inputs,), targets
+
+    models: list[nn.Module] = [decoder(kind, vocab_size, PLAYS_LENGTH, 64, 4, seed) for seed in range(SEEDS)]
+    trained_apart(models, train_together(models, windows, PLAYS_STEPS, LEARNING_RATE))
+    length = PLAYS_LENGTH * (1 if kind == "learned" else LONGER)
+    bits = [play_bits(model, tokens["validation"], length) for model in models]
+    layouts = []
+    if kind == "rotary":
+        for model in models:
+            right = play_bits(model, tokens["validation"], PLAYS_LENGTH)
+            in_other_layout(model)
+            wrong = play_bits(model, tokens["validation"], PLAYS_LENGTH)
+            layouts.append([sum(right) / len(right), sum(wrong) / len(wrong)])
+    return bits, layouts
 
 
 def in_other_layout(model: LanguageModel) -> None:
@@ -100,49 +131,20 @@ def in_other_layout(model: LanguageModel) -> None:
             projection.weight.data = heads.transpose(1, 2).flatten(0, 2)
 
 
-def run_echo() -> dict[str, dict[str, list]]:
-    results: dict[str, dict[str, list]] = {}
-    for mask in ("causal", "none"):
-        results[mask] = {}
-        for kind in KINDS:
-            results[mask][kind] = runs = [echo(kind, mask == "causal", seed) for seed in range(ECHO_SEEDS)]
-            print(
-                f"echo, mask {mask}, positions {kind}: {[f'{run[1]:.2f} … {run[-1]:.2f}' for run in runs]}", flush=True
-            )
-    return results
-
-
-def run_plays() -> tuple[dict[str, list], list]:
-    tokenizer, tokens = load_plays()
-    results: dict[str, list] = {kind: [] for kind in KINDS}
-    layouts = []
-    for kind, seed in itertools.product(KINDS, range(PLAYS_SEEDS)):
-        model = decoder(kind, tokenizer.vocab_size, PLAYS_LENGTH, 64, 4, seed)
-        generator = torch.Generator().manual_seed(seed)
-        schedule = warmup_cosine(PLAYS.steps, warmup=PLAYS.steps // 20)
-        train(model, random_windows(tokens["train"], PLAYS_LENGTH, 16, generator), PLAYS, schedule=schedule)
-        length = PLAYS_LENGTH * (1 if kind == "learned" else LONGER)
-        results[kind].append(play_bits(model, tokens["validation"], length))
-        print(f"plays, {kind}: {[round(value, 2) for value in results[kind][-1]]}", flush=True)
-        if kind == "rotary":
-            right = play_bits(model, tokens["validation"], PLAYS_LENGTH)
-            in_other_layout(model)
-            wrong = play_bits(model, tokens["validation"], PLAYS_LENGTH)
-            layouts.append([sum(right) / len(right), sum(wrong) / len(wrong)])
-    return results, layouts
-
-
 def main() -> None:
     started = time.process_time()
     torch.set_num_threads(1)
-    plays, layouts = run_plays()
-    results = {"echo": run_echo(), "plays": plays, "layouts": layouts}
+    results: dict = {"echo": {mask: {kind: echo(kind, mask) for kind in KINDS} for mask in MASKS}, "plays": {}}
+    tokenizer, tokens = load_plays()
+    for kind in KINDS:
+        results["plays"][kind], layouts = plays(kind, tokens, tokenizer.vocab_size)
+        results["layouts"] = layouts
     write_card(
         "positions",
         chapter="10",
         command="python recipes/positions.py",
         seconds=round(time.process_time() - started),
-        seed=f"0 to {ECHO_SEEDS - 1} (echo), 0 to {PLAYS_SEEDS - 1} (plays)",
+        seed=f"0 to {SEEDS - 1}",
     )
     (TRAINED / "positions" / "results.json").write_text(json.dumps(results) + "\n", encoding="utf-8")
 
