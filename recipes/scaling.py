@@ -77,7 +77,7 @@ def examples(n: int, partner: Tensor, generator: torch.Generator) -> tuple[Tenso
     return partner[keys.gather(1, asked)[:, 0]], keys, values, values.gather(1, asked)[:, 0]
 
 
-def train(d_k: int, way: str, rate: float, steps: int = STEPS) -> list[dict[str, object]]:
+def train(d_k: int, way: str, rate: float, steps: int) -> list[dict[str, object]]:
     """Train one model a seed, all at once; their accuracy on fresh examples, and their scores before and after."""
     generators = [torch.Generator().manual_seed(seed) for seed in range(SEEDS)]
     partners = [torch.randperm(NAMES, generator=generator) for generator in generators]
@@ -126,7 +126,7 @@ def main() -> None:
     for d_k in WIDTHS:
         for way in (*DOT, *ADDITIVE):
             for rate in RATES:
-                found = train(d_k, way, rate)
+                found = train(d_k, way, rate, STEPS)
                 runs += found
                 print(d_k, way, rate, [run["accuracy"][-1] for run in found], flush=True)
     longer = train(**LONGER)
