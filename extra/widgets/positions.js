@@ -100,7 +100,7 @@
 
     const dials = element("ol", { class: "positions-dials", "aria-label": "The hands, from the fastest to the slowest" });
     const status = element("p", { class: "positions-status", role: "status" });
-    const plot = element("figure", { class: "positions-plot" });
+    const plot = element("div", { class: "positions-plot" });
     const rows = element("div", { class: "positions-scroll", tabindex: 0, role: "region", "aria-label": "The two rows" });
     const legend = element("p", { class: "widget-note positions-legend" });
 
@@ -135,7 +135,7 @@
         + parts.map((part, i) => (i ? ` ${part < 0 ? "−" : "+"} ` : part < 0 ? "−" : "") + Math.abs(part).toFixed(2)).join("");
       plot.replaceChildren(
         curve((distance) => sum(shares(...vectors(distance, 0))), at.m - at.n),
-        element("figcaption", { class: "widget-note" },
+        element("p", { class: "widget-note" },
           `The score against m − n, from −${FARTHEST} to ${FARTHEST}; the dot is where you are.`));
       rows.hidden = view !== "sinusoidal";
       rows.replaceChildren(table([[at.m, u], [at.n, v]]));
