@@ -26,6 +26,7 @@ CHAPTERS = {
     "08": "masks",
     "09": "multi_head",
     "10": "positions",
+    "11": "block",
 }
 
 
