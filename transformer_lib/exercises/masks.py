@@ -24,13 +24,13 @@ window_reach = Question(
     hint="Through each further layer the horizon moves by as many tokens as the oldest one in sight can itself see "
     "before it.",
     mistakes={
-        12: "Window times layers counts some tokens twice: the oldest one that a layer sees is also the newest one that "
-        "it sees for us.",
+        12: "Window times layers counts some tokens twice: the oldest one in sight of a layer is itself the newest "
+        "of the window that it looks through.",
         9: "That is how many lie *before* the last token. It hears from itself too.",
         4: "That is one layer. But the second layer looks at outputs that have looked already.",
         64: "The windows overlap, so what is in sight adds up and does not multiply.",
         16: "One layer too many, and each with the whole window: the windows overlap in a token.",
-        7: "That is two layers.",
+        7: "That is what two such layers reach. The text goes through another.",
     },
 )
 
@@ -183,23 +183,17 @@ def joined_with_or(lengths, T):
 
 
 @batch_mask.mistake
-def queries_hidden_too(lengths, T):
-    """You close the rows of the padding as well as its columns, and those rows are now empty: a softmax over nothing.
-    What a padded position sees does no harm, since nobody reads it."""
-    real = _real(lengths, T)
-    return _causal(T) & real[:, None, None, :] & real[:, None, :, None]
-
-
-@batch_mask.mistake
-def queries_hidden_instead(lengths, T):
-    """You close the rows of the padding, and it is the columns that must not be seen: the keys are on the last axis."""
+def queries_hidden(lengths, T):
+    """You close the rows of the padding, so that its queries may look at nothing: a softmax over nothing. It is the
+    columns that must not be seen, since the keys are on the last axis. What a padded query sees does no harm: nobody
+    reads it."""
     return _causal(T) & _real(lengths, T)[:, None, :, None]
 
 
 @batch_mask.mistake
 def no_axis_for_the_heads(lengths, T):
-    """The right table in the wrong shape. (B, T, T) is taken for (H, T, T) when it meets the scores, one mask a head and
-    not one a text: the heads need an axis of their own."""
+    """The right table in the wrong shape. (B, T, T) is taken for (H, T, T) when it meets the scores, one mask a head
+    and not one a text: the heads need an axis of their own."""
     return _causal(T) & _real(lengths, T)[:, None, :]
 
 
@@ -211,12 +205,12 @@ def one_token_too_long(lengths, T):
 
 def probes(generator):
     """Causal, leaky by one, everyone, blind, and by chance."""
-    yield torch.tensor([[True]])
-    yield torch.tensor([[True, True], [True, True]])
-    yield torch.ones(4, 4, dtype=torch.bool).tril()
-    yield torch.ones(4, 4, dtype=torch.bool).tril(1)
-    yield torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1]]) > 0
-    yield torch.from_numpy(generator.random((6, 6)) < 0.5)
+    yield (torch.tensor([[True]]),)
+    yield (torch.tensor([[True, True], [True, True]]),)
+    yield (torch.ones(4, 4, dtype=torch.bool).tril(),)
+    yield (torch.ones(4, 4, dtype=torch.bool).tril(1),)
+    yield (torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1]]) > 0,)
+    yield (torch.from_numpy(generator.random((6, 6)) < 0.5),)
 
 
 @exercise("08.leaks", inputs=probes)
@@ -233,7 +227,8 @@ def the_diagonal_counted(works):
 
 @leaks.mistake
 def the_past_counted(works):
-    """You count below the diagonal: outputs that depend on what came *before* them, as they should. Rows are outputs."""
+    """You count below the diagonal: outputs that depend on what came *before* them, as they should. The rows are the
+    outputs."""
     return int(works.tril(-1).sum())
 
 
