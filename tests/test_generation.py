@@ -1,21 +1,22 @@
-"""Beam search: equal to transformers' on the same weights, to greedy with one beam, and to trying every sequence."""
+"""Generation equals transformers' on the same weights, with and without beams, and the slow way without a cache."""
 
 import itertools
 
 import pytest
 import torch
 from torch import nn
-from transformers import MarianConfig, MarianMTModel
+from transformers import GPT2Config, GPT2LMHeadModel, MarianConfig, MarianMTModel
 
-from transformer_lib.architectures import Embedding, EncoderDecoder
+from transformer_lib.architectures import Embedding, EncoderDecoder, LanguageModel
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm
 from transformer_lib.feed_forward import FeedForward
-from transformer_lib.generation import beam_search, length_penalty_of
+from transformer_lib.generation import beam_search, generate, length_penalty_of
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.norms import LayerNorm
 from transformer_lib.positions import LearnedPositions
+from transformer_lib.pretrained.hugging_face import gpt2_from_hf
 
 PAD, BOS, EOS, V, D, MOST = 0, 1, 2, 15, 16, 10
 
@@ -188,3 +189,83 @@ def test_a_batch_changes_nothing():
 def test_bad_settings_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         beam_search(small(), torch.tensor([[3]]), **{"max_length": 4, "bos": BOS, "eos": EOS, "beams": 2, **wrong})
+
+
+# --- a language model's continuations ----------------------------------------------------------------------------
+
+
+def tiny_gpt(seed: int = 0) -> tuple[GPT2LMHeadModel, LanguageModel]:
+    torch.manual_seed(seed)
+    config = GPT2Config(
+        vocab_size=V, n_positions=12, n_embd=D, n_layer=2, n_head=4, initializer_range=0.5, bos_token_id=BOS,
+        eos_token_id=None, pad_token_id=PAD, attn_implementation="eager",
+    )  # fmt: skip
+    theirs = GPT2LMHeadModel(config).double().eval()
+    return theirs, gpt2_from_hf(theirs).eval()
+
+
+PROMPTS = torch.tensor([[3, 4, 5], [6, 7, 8], [9, 3, 14]])
+
+
+def uncached(model: LanguageModel, tokens: torch.Tensor, new: int) -> torch.Tensor:
+    """Greedy, by reading the last context_length tokens anew at each step."""
+    for _ in range(new):
+        tokens = torch.cat((tokens, model(tokens[:, -12:])[:, -1:].argmax(dim=-1)), dim=1)
+    return tokens
+
+
+def test_greedy_with_a_cache_equals_greedy_without_and_transformers():
+    theirs, ours = tiny_gpt()
+    written = generate(ours, PROMPTS, 9, temperature=0)
+    assert torch.equal(written, uncached(ours, PROMPTS, 9))
+    assert torch.equal(written, theirs.generate(PROMPTS, max_new_tokens=9, do_sample=False))
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0.7, "top_k": 5}, {"temperature": 1.3, "top_p": 0.8}])
+def test_the_same_draws_give_the_samples_of_transformers(settings):
+    theirs, ours = tiny_gpt(1)
+    torch.manual_seed(5)
+    expected = theirs.generate(PROMPTS, max_new_tokens=9, do_sample=True, **{"top_k": 0, **settings})
+    assert torch.equal(generate(ours, PROMPTS, 9, generator=torch.Generator().manual_seed(5), **settings), expected)
+
+
+def test_past_the_context_the_window_slides():
+    _, ours = tiny_gpt(2)
+    written = generate(ours, PROMPTS, 20, temperature=0)
+    assert written.shape == (3, 23)
+    assert torch.equal(written, uncached(ours, PROMPTS, 20))
+
+
+def test_prompts_of_different_lengths_are_continued_as_if_alone():
+    _, ours = tiny_gpt(3)
+    lengths = torch.tensor([2, 3, 1])
+    together = generate(ours, PROMPTS, 5, temperature=0, lengths=lengths)
+    for row, length in enumerate(lengths.tolist()):
+        alone = generate(ours, PROMPTS[row : row + 1, :length], 8 - length, temperature=0)
+        assert torch.equal(together[row : row + 1], alone)
+
+
+def test_a_row_stops_at_a_stop_token_and_the_batch_when_all_have():
+    _, ours = tiny_gpt(4)
+    free = generate(ours, PROMPTS, 9, temperature=0)
+    stop = {int(free[0, 5]), int(free[1, 4]), int(free[2, 6])}
+    ended = generate(ours, PROMPTS, 9, temperature=0, stop=stop)
+    ends = [next(c for c in range(3, 12) if int(row[c]) in stop) for row in free]
+    assert ended.shape[1] == max(ends) + 1
+    for row, end in enumerate(ends):
+        assert torch.equal(ended[row, : end + 1], free[row, : end + 1])
+        assert set(ended[row, end:].tolist()) == {int(free[row, end])}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "new", "lengths", "message"),
+    [
+        (PROMPTS, 0, None, "max_new_tokens=0 must be at least 1"),
+        (PROMPTS[:, :0], 3, None, r"must be in 1..T=0"),
+        (PROMPTS, 3, [1, 4, 2], r"lengths=\[1, 4, 2\] must be in 1..T=3"),
+    ],
+)
+def test_bad_prompts_are_refused(prompt, new, lengths, message):
+    lengths = None if lengths is None else torch.tensor(lengths)
+    with pytest.raises(ValueError, match=message):
+        generate(tiny_gpt()[1], prompt, new, lengths=lengths)

@@ -8,13 +8,87 @@ finished sequences Y, which differ in length, by (Wu et al. 2016, arXiv:1609.081
 since a log-probability only falls as tokens are added. Vaswani et al. 2017, section 6.1, use 4 beams and a = 0.6.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from transformer_lib.architectures import EncoderDecoder
+from transformer_lib.architectures import EncoderDecoder, LanguageModel
+from transformer_lib.sampling import sample_next
+
+
+@torch.no_grad()
+def generate(
+    model: LanguageModel,
+    prompt: Int[Tensor, "B T"],
+    max_new_tokens: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    stop: Collection[int] = (),
+    lengths: Int[Tensor, " B"] | None = None,
+    generator: torch.Generator | None = None,
+) -> Int[Tensor, "B T2"]:
+    """Continue each prompt of a batch, a token at a time, with a KV cache.
+
+    Past the model's context length the window slides: each token is predicted from the last context_length tokens,
+    which are read anew, so that a step then costs a whole window. What was there before the window is forgotten.
+
+    Args:
+        model: In evaluation mode, or its dropout acts.
+        prompt: Token ids; at least one each.
+        max_new_tokens: Tokens written after the T columns of the prompt.
+        temperature: See sampling.next_token_probabilities, as for top_k, top_p and min_p; 0 is greedy.
+        top_k: Tokens to keep.
+        top_p: Probability mass to keep.
+        min_p: Fraction of the largest probability to keep.
+        stop: Tokens that end a row: it is filled up with the one that ended it, and when every row has ended, no more
+            columns are written.
+        lengths: Tokens of each prompt where they differ; what stands after them in `prompt` is written over, so that
+            a shorter prompt is continued by more tokens, up to the same column.
+        generator: The source of randomness; None takes PyTorch's global one.
+
+    Returns:
+        (B, T + new): the prompts and what follows them.
+
+    Raises:
+        ValueError: If there is nothing to write or to begin with, or a setting of the sampling is out of range.
+    """
+    B, T = prompt.shape
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens={max_new_tokens} must be at least 1: nothing would be written")
+    if lengths is None:
+        lengths = torch.full((B,), T, device=prompt.device)
+    if T == 0 or int(lengths.min()) < 1 or int(lengths.max()) > T:
+        raise ValueError(f"lengths={lengths.tolist()} must be in 1..T={T}: begin each prompt with a token, and no more")
+    window = model.context_length or T + max_new_tokens
+    cache = model.new_cache(min(window, T + max_new_tokens))
+    stops = torch.tensor(list(stop), dtype=prompt.dtype, device=prompt.device)
+    tokens, done = prompt[:, : int(lengths.min())], torch.zeros(B, dtype=torch.bool, device=prompt.device)
+    read = 0  # columns in the cache
+    while tokens.shape[1] < T + max_new_tokens and not bool(done.all()):
+        end = tokens.shape[1]
+        if end <= window:
+            logits = model(tokens[:, read:], cache=cache)[:, -1]
+            read = end
+        else:
+            logits = model(tokens[:, -window:])[:, -1]
+        written = sample_next(
+            logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, generator=generator
+        )
+        written = torch.where(done, tokens[:, -1], written)
+        if end < T:  # some prompts go on for longer than others
+            given = end < lengths
+            written = torch.where(given, prompt[:, end], written)
+            done = done | (~given & torch.isin(written, stops))
+        else:
+            done = done | torch.isin(written, stops)
+        tokens = torch.cat((tokens, written[:, None]), dim=1)
+    return tokens
 
 
 class Hypothesis(NamedTuple):
