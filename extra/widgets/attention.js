@@ -78,7 +78,8 @@
       (value) => { sharpness = value; draw(); });
     const status = element("p", { class: "attention-status", role: "status" });
     const table = element("table", { class: "attention-table" });
-    const head = ["key", "score", "weight", "", "value"].map((words) => element("th", { scope: "col" }, words));
+    const head = ["key", "score", "weight", "", "value"].map((words) =>
+      (words ? element("th", { scope: "col" }, words) : element("td")));
     const rows = names.map((name, j) => row(name, j));
     const output = element("output", {});
     const total = element("tr", { class: "attention-output" }, element("th", { scope: "row", colspan: 4 },
@@ -100,9 +101,9 @@
     function handle(name, i) {
       const shape = i === 0
         ? svg("path", { class: "attention-star", d: star(17) })
-        : svg("circle", { class: `attention-dot attention-key-${i - 1}`, r: 14 });
+        : svg("circle", { class: "attention-dot", r: 14 });
       const label = svg("text", { class: "attention-letter", "text-anchor": "middle", dy: "0.36em" }, i ? name : "");
-      const node = svg("g", { class: "attention-handle", tabindex: 0, role: "slider", "aria-valuemin": EDGE.left,
+      const node = svg("g", { class: `attention-handle attention-key-${i - 1}`, tabindex: 0, role: "slider", "aria-valuemin": EDGE.left,
         "aria-valuemax": EDGE.right, "aria-label": i ? `key ${name}` : name },
         svg("circle", { class: "attention-reach", r: 26 }), shape, label);
       node.addEventListener("pointerdown", (event) => { node.setPointerCapture(event.pointerId); node.focus(); });
@@ -171,8 +172,8 @@
       const best = found.scores.indexOf(Math.max(...found.scores));
       rows.forEach(({ node }, j) => node.classList.toggle("attention-best", j === best));
       output.textContent = found.output.toFixed(1);
-      status.textContent = `The query is nearest in score to ${names[best]}, with ${
-        (100 * found.weights[best]).toFixed(0)}% of the weight. Output ${found.output.toFixed(1)}.`;
+      status.textContent = `The query chooses ${names[best]}, which has ${
+        (100 * found.weights[best]).toFixed(0)}% of the weight. The output is ${found.output.toFixed(1)}.`;
       paint(keys);
     }
 
