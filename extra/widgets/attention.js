@@ -11,7 +11,7 @@
   const { element, slider, choice, button } = BookWidgets;
   const EDGE = { left: -2, right: 3.25, bottom: -1.5, top: 2 }; // of the plane
   const PIXELS = 100; // of the drawing, for each unit of the plane
-  const CELLS = 16; // of the coloured background, for each unit
+  const CELLS = 24; // of the coloured background, for each unit
   const STEP = 0.05; // of an arrow key
 
   const inner = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
