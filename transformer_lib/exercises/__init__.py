@@ -27,6 +27,7 @@ CHAPTERS = {
     "09": "multi_head",
     "10": "positions",
     "11": "block",
+    "12": "encoder_decoder",
 }
 
 
