@@ -79,3 +79,16 @@ def test_ladder_puts_the_best_on_top_and_colours_the_newest():
     assert texts(ax) == ["4.500", "3.250"]
     assert to_rgb(ax.patches[1].get_facecolor()) == to_rgb(plotting.COLOURS["blue"])
     assert to_rgb(ax.patches[0].get_facecolor()) != to_rgb(plotting.COLOURS["blue"])
+
+
+def test_chinese_is_drawn_where_a_font_for_it_is_installed():
+    """A glyph that no font has is a warning, and so an error here."""
+    ax = plotting.new_axes()
+    ax.set_title("我是一名工程师 I am an engineer")
+    if len(mpl.rcParams["font.family"]) == 1:
+        pytest.skip("no Chinese font on this machine (Debian: apt-get install fonts-noto-cjk)")
+    ax.figure.canvas.draw()
+    mpl.rcParams["font.family"] = mpl.rcParams["font.family"][:1]
+    plotting.new_axes().set_title("我")
+    with pytest.raises(UserWarning, match="missing from font"):
+        plt.gcf().canvas.draw()

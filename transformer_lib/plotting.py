@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import matplotlib as mpl
 import numpy as np
 from cycler import cycler
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -31,8 +32,15 @@ SHADES = LinearSegmentedColormap.from_list("shades", ["#FFFFFF", "#BFDDF0", "#4C
 """From nothing (white) to much (dark blue), lightness falling evenly."""
 
 
+CHINESE_FONTS = (  # of Linux, macOS and Windows
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
+    *("PingFang SC", "Hiragino Sans GB", "Heiti TC", "Arial Unicode MS", "Microsoft YaHei", "SimHei"),
+)
+
+
 def use_house_style() -> None:
     """Set matplotlib's defaults for the book: call it once, at the top of a chapter."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
     mpl.rcParams.update(
         {
             "figure.figsize": (7.2, 3.6),
@@ -40,7 +48,7 @@ def use_house_style() -> None:
             "figure.facecolor": "white",
             "figure.constrained_layout.use": True,
             "font.size": 10,
-            "font.family": "DejaVu Sans",
+            "font.family": ["DejaVu Sans", *(name for name in CHINESE_FONTS if name in installed)][:2],
             "text.color": INK,
             "axes.edgecolor": INK,
             "axes.labelcolor": INK,
