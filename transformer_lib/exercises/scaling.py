@@ -83,7 +83,7 @@ def softmax_jacobian(scores):
 
 @softmax_jacobian.mistake
 def only_the_diagonal(scores):
-    """The diagonal is right, and the rest is not 0: when one score goes up, its weight grows at the expense of
+    """The diagonal is right, and the rest should not be 0: when a score goes up, its weight grows at the expense of
     all the others."""
     return torch.diag(torch.diag(softmax_jacobian(scores)))
 
