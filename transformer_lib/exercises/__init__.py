@@ -28,6 +28,7 @@ CHAPTERS = {
     "10": "positions",
     "11": "block",
     "12": "encoder_decoder",
+    "13": "pronunciation",
 }
 
 
