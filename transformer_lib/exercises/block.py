@@ -84,6 +84,25 @@ def eps_forgotten(x, weight, bias):
 
 
 @layer_norm.mistake
+def divided_by_x_std(x, weight, bias):
+    """Close, but torch's std divides by one less than the number of features, unless it is told not to; and the eps
+    under the root is missing, without which a token whose features are all equal divides by 0."""
+    return weight * (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True) + bias
+
+
+@layer_norm.mistake
+def gain_and_shift_forgotten(x, weight, bias):
+    """The normalising is right. Then each feature gets a learned gain and a learned shift."""
+    return _normalised(x)
+
+
+@layer_norm.mistake
+def shift_forgotten(x, weight, bias):
+    """The normalising and the gain are right. What becomes of the third argument?"""
+    return weight * _normalised(x)
+
+
+@layer_norm.mistake
 def rms_norm(x, weight, bias):
     """You divide by the root of the mean square, and leave the mean in: that is RMSNorm, with a shift. LayerNorm
     centres first."""
@@ -148,6 +167,13 @@ def matrices_alone(d_model, d_ff):
 
 
 @block_parameters.mistake
+def twelve_squares(d_model, d_ff):
+    """That is the rule of thumb for matrices alone, with a network four times as wide as the stream. Here d_ff is free,
+    and biases and norms count too."""
+    return 12 * d_model**2
+
+
+@block_parameters.mistake
 def norms_forgotten(d_model, d_ff):
     """The two sublayers are right. Each has a norm, and a norm has a gain and a shift for each feature."""
     return _square_maps(d_model, 4) + _up_and_down(d_model, d_ff)
@@ -191,6 +217,7 @@ gradient_through_six = Question(
         0.6: "You add up the six derivatives. What of the path that passes through none of them?",
         1.0: "That is the path around all six, and a good part of the answer. The paths through sublayers add to it.",
         1.1: "That is one sublayer with the way around it. There are six, one after the other.",
+        64: "So many paths there are. They are not worth the same: each sublayer on a path makes it a tenth.",
         6.6: "You add the six factors. One stands after the other: what does the chain rule do with them?",
     },
 )
@@ -199,7 +226,7 @@ gradient_through_six = Question(
 def streams_and_layers(generator):
     """No layer, one, several."""
     yield _double([[1.0, -1.0]]), []
-    yield _double([[1.0, 3.0]]), [_double([[0.0, 1.0], [1.0, 0.0]])]
+    yield _double([[1.0, 3.0]]), [_double([[0.0, 2.0], [1.0, 0.0]])]
     yield _double([[0.0, 1.0, 2.0], [2.0, 0.0, -4.0]]), [_double([[1, 2, 0], [0, 1, 0], [3, 0, 1]])]
     yield torch.from_numpy(generator.normal(size=(3, 4))), list(torch.from_numpy(generator.normal(size=(3, 4, 4))))
 
