@@ -93,7 +93,7 @@
     const columnHeads = tokens.map(() => element("th", { scope: "col" }));
     grid.append(
       element("thead", {}, element("tr", {},
-        element("td", { class: "masks-corner" }, "query ↓ key →"), ...columnHeads)),
+        element("td", { class: "masks-corner" }, "query ↓", element("br"), "key →"), ...columnHeads)),
       element("tbody", {}, ...cells.map((row, i) => element("tr", {}, rowHeads[i], ...row))));
     grid.addEventListener("pointerdown", (event) => {
       const at = place(event.target);

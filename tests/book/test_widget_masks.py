@@ -232,6 +232,9 @@ def test_it_is_accessible_and_fits(width, show):
             cell(seen.page, 3, key).click()
     cell(seen.page, 0, 5).click()
     assert seen.overflow() == []
+    grid, probes = (seen.page.locator(name).bounding_box() for name in (".masks-grid", ".masks-probes"))
+    below, beside = probes["y"] >= grid["y"] + grid["height"], probes["x"] >= grid["x"] + grid["width"]
+    assert below or beside
     assert seen.page.locator(".widget").evaluate("(widget) => widget.scrollWidth <= widget.clientWidth")
     for theme in ("light", "dark"):
         turn(seen.page, theme)
