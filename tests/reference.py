@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.block import Block
 
 
 def close(actual: Tensor, expected: Tensor, atol: float = 1e-12) -> None:
@@ -53,3 +54,16 @@ def copy_attention(theirs: nn.MultiheadAttention, ours: MultiHeadAttention) -> N
             for layer, bias in zip((ours.w_q, ours.w_k, ours.w_v), theirs.in_proj_bias.chunk(3), strict=True):
                 layer.bias.copy_(bias)
             ours.w_o.bias.copy_(theirs.out_proj.bias)
+
+
+def copy_layer(theirs: nn.TransformerEncoderLayer | nn.TransformerDecoderLayer, ours: Block) -> None:
+    """Copy weights from PyTorch's layer of an encoder or a decoder."""
+    copy_attention(theirs.self_attn, ours.attention)
+    residuals = [ours.attention_residual, ours.feed_forward_residual]
+    if ours.cross_attention is not None:
+        copy_attention(theirs.multihead_attn, ours.cross_attention)
+        residuals.insert(1, ours.cross_residual)
+    for number, residual in enumerate(residuals, start=1):
+        residual.norm.load_state_dict(getattr(theirs, f"norm{number}").state_dict())
+    ours.feed_forward.up.load_state_dict(theirs.linear1.state_dict())
+    ours.feed_forward.down.load_state_dict(theirs.linear2.state_dict())

@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import close, copy_attention, masks, randomise
+from reference import close, copy_layer, masks, randomise
 from torch import nn
 
 from transformer_lib.attention import MultiHeadAttention
@@ -29,19 +29,6 @@ def block(d_model, n_heads, d_ff, residual=PreNorm, *, cross=False, activation=N
         lambda: residual(LayerNorm(d_model), dropout),
         MultiHeadAttention(d_model, n_heads) if cross else None,
     ).double()
-
-
-def copy_layer(theirs, ours):
-    """Copy weights from nn.TransformerEncoderLayer or DecoderLayer."""
-    copy_attention(theirs.self_attn, ours.attention)
-    norms = [ours.attention_residual, ours.feed_forward_residual]
-    if ours.cross_attention is not None:
-        copy_attention(theirs.multihead_attn, ours.cross_attention)
-        norms.insert(1, ours.cross_residual)
-    for number, residual in enumerate(norms, start=1):
-        residual.norm.load_state_dict(getattr(theirs, f"norm{number}").state_dict())
-    ours.feed_forward.up.load_state_dict(theirs.linear1.state_dict())
-    ours.feed_forward.down.load_state_dict(theirs.linear2.state_dict())
 
 
 def peers(kind, n_heads, d_head, d_ff, pre_norm, gelu):
