@@ -58,7 +58,9 @@ def test_a_model_in_half_precision_comes_back_in_the_precision_it_is_built_in(tm
     model = build(seed=3)
     expected = {name: value.half().float() for name, value in model.state_dict().items()}
     save(model.half(), tmp_path, CONFIG)
-    assert (tmp_path / "model.safetensors").stat().st_size < sum(2 * value.numel() for value in expected.values()) + 1000
+    assert (tmp_path / "model.safetensors").stat().st_size < sum(
+        2 * value.numel() for value in expected.values()
+    ) + 1000
     loaded = load(tmp_path, mlp, MLPConfig).state_dict()
     assert all(value.dtype == torch.float32 for value in loaded.values())
     assert all(torch.equal(loaded[name], value) for name, value in expected.items())
