@@ -82,7 +82,7 @@ def trained_apart(models: list[nn.Module], weights: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def echo(kind: str, mask: str, steps: int = ECHO_STEPS) -> list[list[float]]:
+def echo(kind: str, mask: str, steps: int) -> list[list[float]]:
     models: list[nn.Module] = [
         Echo(decoder(kind, LETTERS + 1, ECHO_LENGTH, 32, 2, seed), mask) for seed in range(SEEDS)
     ]
@@ -135,7 +135,10 @@ def in_other_layout(model: LanguageModel) -> None:
 def main() -> None:
     started = time.process_time()
     torch.set_num_threads(1)
-    results: dict = {"echo": {mask: {kind: echo(kind, mask) for kind in KINDS} for mask in MASKS}, "plays": {}}
+    results: dict = {
+        "echo": {mask: {kind: echo(kind, mask, ECHO_STEPS) for kind in KINDS} for mask in MASKS},
+        "plays": {},
+    }
     results["patient"] = echo("none", "causal", PATIENT_STEPS)
     tokenizer, tokens = load_plays()
     for kind in ("none", "sinusoidal", "rotary"):  # a learned table has no rows beyond its length
