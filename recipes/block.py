@@ -5,7 +5,8 @@ Writes trained/block/results.json, losses in bits per character:
     depth        runs of narrow models by norm, depth, warm-up, learning rate and seed: mean of each EVERY steps
     activations  runs of feed-forward networks of equal size by activation and seed: mean of the last steps
 
-All models of one shape train side by side. Those of one seed begin with the same weights and read the same text.
+All models of one shape train side by side. Those of one seed read the same text and, where their parts have the same
+shapes, begin with the same weights.
 """
 
 import itertools
