@@ -133,6 +133,13 @@ def one_speed_for_all_pairs(x, position, base):
 
 
 @rotate.mistake
+def exponent_counts_pairs(x, position, base):
+    """Your slow hands are too fast: the last pair should turn by nearly 1 / base. The exponent is 2i / Dh with i
+    counting pairs, or i / Dh with i counting features."""
+    return _turn(x, position / base ** (torch.arange(len(x) // 2, dtype=torch.float64) / len(x)))
+
+
+@rotate.mistake
 def overwritten_before_it_is_read(x, position, base):
     """The second feature of each pair is made of the first one's new value. Compute both from the old pair before you
     store either."""
