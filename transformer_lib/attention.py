@@ -41,12 +41,13 @@ def attention(
     Raises:
         ValueError: If a row of the mask is empty.
     """
-    T, S = query.shape[-2], key.shape[-2]
-    square = isinstance(mask, Causal) and T == S  # the kernel's own causal flag counts from the first key: only here
+    square = False  # the kernel's own causal flag counts from the first key: right where T = S, and only there
     if isinstance(mask, Causal):
+        T, S = query.shape[-2], key.shape[-2]
+        square = T == S
         mask = None if square or T == 1 else causal_mask(T, S, device=query.device)
     elif mask is not None:
-        require_mask(mask, (*query.shape[:-1], S))
+        require_mask(mask, (*query.shape[:-1], key.shape[-2]))
     grouped = query.ndim > 2 and query.shape[-3] != key.shape[-3]
     return F.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=square, enable_gqa=grouped
