@@ -10,6 +10,9 @@ The page gets the body in `<div class="widget" data-widget="bigram" id="widget-1
 named relative to the document) beside it as `<script type="application/json" id="widget-1-data">`, and three files:
 widgets.css, widgets.js (the registry) and bigram.js, with bigram.css where there is one. They are classic scripts,
 because ES modules do not load from file://, and only pages that hold a widget load them.
+
+`:weights: ../trained/NAME`, a folder named relative to the document, makes the site hold that model beside bigram.js, as
+bigram-weights.js. No page loads it: it is large, so the widget asks for it when a reader wants it.
 """
 
 import html
@@ -17,6 +20,7 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
+import weights
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -32,7 +36,7 @@ class widget(nodes.General, nodes.Element):
 class Widget(SphinxDirective):
     required_arguments = 1
     has_content = True
-    option_spec: ClassVar = {"data": directives.path}
+    option_spec: ClassVar = {"data": directives.path, "weights": directives.path}
 
     def run(self) -> list[nodes.Node]:
         self.assert_has_content()
@@ -48,6 +52,13 @@ class Widget(SphinxDirective):
             except (OSError, ValueError) as error:
                 raise self.error(f"widget {name!r} cannot read its data {relative}: {error}") from error
             node["data"] = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        if "weights" in self.options:
+            relative, absolute = self.env.relfn2path(self.options["weights"])
+            for file in weights.FILES:
+                self.env.note_dependency(f"{relative}/{file}")
+                if not Path(absolute, file).is_file():
+                    raise self.error(f"widget {name!r} has no model: {relative}/{file} does not exist")
+            node["weights"] = absolute
         self.state.nested_parse(self.content, self.content_offset, node)
         return [node]
 
@@ -67,7 +78,8 @@ def show_fallback(self, node: widget) -> None:
 
 
 def load_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
-    names = sorted({node["name"] for node in doctree.findall(widget)}) if doctree else []
+    found = list(doctree.findall(widget)) if doctree else []
+    names = sorted({node["name"] for node in found})
     if not names:
         return
     folder = Path(app.srcdir) / FOLDER
@@ -75,6 +87,11 @@ def load_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, d
         app.add_js_file(f"../widgets/{name}.js", loading_method="defer")
         if (folder / f"{name}.css").is_file():
             app.add_css_file(f"../widgets/{name}.css")
+    for node in found:
+        if "weights" in node:
+            target = Path(app.outdir) / "widgets" / f"{node['name']}-weights.js"
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(weights.script(node["name"], Path(node["weights"])), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict:
