@@ -11,7 +11,7 @@ named relative to the document) beside it as `<script type="application/json" id
 widgets.css, widgets.js (the registry) and bigram.js, with bigram.css where there is one. They are classic scripts,
 because ES modules do not load from file://, and only pages that hold a widget load them.
 
-`:weights: ../trained/NAME`, a folder named relative to the document, makes the site hold that model beside bigram.js, as
+`:weights: ../trained/NAME`, a folder named relative to the document, puts that model beside bigram.js in the site, as
 bigram-weights.js. No page loads it: it is large, so the widget asks for it when a reader wants it.
 """
 

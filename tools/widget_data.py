@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transformer_lib.data import shakespeare, toy
+from transformer_lib.data import pronunciation, shakespeare, toy
 from transformer_lib.ngram import KneserNey, NGramModel
 from transformer_lib.tokenizers.characters import CharacterTokenizer
 
@@ -114,6 +114,27 @@ def masks() -> dict:
     return {"tokens": "to be or not to be that is".split()}
 
 
+AS_IN = (
+    "AA odd AE at AH hut AO dog AW cow AY hide B be CH cheese D do DH this EH egg ER bird EY ate F fee G green HH he "
+    "IH it IY eat JH joy K key L lee M me N no NG ring OW oat OY toy P pea R red S sea SH she T tea TH thin UH book "
+    "UW two V vine W we Y yes Z zoo ZH vision"
+).split()
+UNSEEN = ("colonel", "lieutenant", "pizza", "brillig", "mimsy", "borogoves")
+
+
+def pronounce() -> dict:
+    """The two alphabets of pronunciation, a word for each phoneme, and words that no model was trained on."""
+    letters, phonemes = pronunciation.LETTERS, pronunciation.PHONEMES
+    return {
+        "letters": list(letters.symbols),
+        "phonemes": list(phonemes.symbols),
+        "as_in": dict(zip(AS_IN[::2], AS_IN[1::2], strict=True)),
+        "words": list(UNSEEN),
+        "most_letters": max(map(len, pronunciation.load().train)),
+        "most_phonemes": 32,
+    }
+
+
 WIDGETS = {
     "bigram": bigram,
     "merges": merges,
@@ -121,6 +142,7 @@ WIDGETS = {
     "attention": attention,
     "positions": positions,
     "masks": masks,
+    "pronounce": pronounce,
 }
 
 

@@ -92,7 +92,7 @@
 
   /** The weights (S) of one step in a layer: of one head, or the mean of all. */
   function weightsOf(step, layer, head) {
-    const heads = step.weights[layer];
+    const heads = step.weights[layer].map((row) => [...row]);
     return head === "mean" ? heads[0].map((_, s) => heads.reduce((sum, one) => sum + one[s], 0) / heads.length) : heads[head];
   }
 
@@ -120,9 +120,9 @@
     const next = element("tbody"), table = element("table", { class: "pronounce-steps" });
     const result = element("div", { hidden: true }, strip, looks, line,
       element("div", { class: "pronounce-columns" },
-        element("div", {}, element("h4", {}, "What it might write here"),
+        element("div", {}, element("p", { class: "pronounce-title" }, "What it might write here"),
           element("table", { class: "pronounce-next", "aria-label": "the likeliest phonemes" }, next)),
-        element("div", {}, element("h4", {}, "Cross-attention, a row a step"),
+        element("div", {}, element("p", { class: "pronounce-title" }, "Cross-attention, a row a step"),
           element("div", { class: "pronounce-scroll", tabindex: 0, role: "group", "aria-label": "cross-attention of all steps" }, table))));
     root.append(
       element("div", { class: "widget-controls" }, element("label", {}, "word ", input), button("Pronounce", say), how.node),

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))  # notebooks.py, notebook_rules.py
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "_ext")]  # notebooks.py, notebook_rules.py; weights.py
 
 BUILD = ROOT / "_build" / "tests"  # apart from `make book`, so that neither waits for the other
 

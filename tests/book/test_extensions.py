@@ -1,5 +1,7 @@
 """The book's Sphinx extensions and settings, on a book of two pages that is built, changed and broken."""
 
+import base64
+import json
 import shutil
 from pathlib import Path
 
@@ -15,10 +17,12 @@ The loss is {glue:text}`chapters/01_trial.ipynb::loss:.2f`, and $\\R$ is a set o
 
 ```{widget} trial
 :data: trial.json
+:weights: trained/trial
 
 Shown without JavaScript.
 ```
 """
+WEIGHTS = bytes(range(256))
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,10 @@ def trial(tmp_path_factory) -> Path:
     for name in ("widgets.js", "widgets.css"):
         shutil.copy(ROOT / "extra" / "widgets" / name, widgets)
     (widgets / "trial.js").write_text('BookWidgets.register("trial", (element, data) => element.append(data.text));')
+    trained = book / "trained" / "trial"
+    trained.mkdir(parents=True)
+    (trained / "config.json").write_text('{"d_model": 4}', encoding="utf-8")
+    (trained / "model.safetensors").write_bytes(WEIGHTS)
     store_losses(book, "1.25")
     return book
 
@@ -72,6 +80,15 @@ def test_widget_has_a_place_its_data_and_its_scripts(built):
     scripts = [tag for tag in page.select("script[src*='widgets/']")]
     assert [tag["src"].split("?")[0].rsplit("/", 1)[1] for tag in scripts] == ["widgets.js", "trial.js"]
     assert all(tag.has_attr("defer") and tag.get("type") != "module" for tag in scripts)
+
+
+def test_stored_model_becomes_a_script_that_no_page_loads(built):
+    script = (built / "widgets" / "trial-weights.js").read_text(encoding="utf-8")
+    assert script.startswith('(BookWidgets.weights ??= {})["trial"] = {')
+    model = json.loads(script.split(" = ", 1)[1].removesuffix(";\n"))
+    assert model["config"] == {"d_model": 4}
+    assert base64.b64decode(model["safetensors"]) == WEIGHTS
+    assert not soup(built / "intro.html").select("script[src*='weights']")
 
 
 def test_page_without_a_widget_loads_no_widget(built):
@@ -138,7 +155,10 @@ def test_build_after_build(trial, built):
     assert 'The loss is <span class="pasted-text">0.75</span>' in (built / "intro.html").read_text(encoding="utf-8")
 
     faults = "\n[lost](lost.md) {glue:text}`chapters/01_trial.ipynb::gain:.2f`\n\n```{widget} absent\nFallback.\n```\n"
-    (trial / "intro.md").write_text(PAGE + faults + "\n```{widget} trial\n:data: absent.json\n\nFallback.\n```\n")
+    (trial / "intro.md").write_text(
+        PAGE + faults + "\n```{widget} trial\n:data: absent.json\n\nFallback.\n```\n"
+        "\n```{widget} trial\n:weights: trained/absent\n\nFallback.\n```\n"
+    )
     first, second = build_trial(trial), build_trial(trial)
     (trial / "intro.md").write_text(PAGE)
     for build in (first, second):
@@ -147,3 +167,4 @@ def test_build_after_build(trial, built):
         assert "Glue reference 'gain' not found" in build.output
         assert "widget 'absent' has no script" in build.output
         assert "widget 'trial' cannot read its data absent.json" in build.output
+        assert "widget 'trial' has no model: trained/absent/config.json does not exist" in build.output
