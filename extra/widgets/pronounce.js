@@ -125,7 +125,7 @@
         element("div", {}, element("p", { class: "pronounce-title" }, "Cross-attention, a row a step"),
           element("div", { class: "pronounce-scroll", tabindex: 0, role: "group", "aria-label": "cross-attention of all steps" }, table))));
     root.append(
-      element("div", { class: "widget-controls" }, element("label", {}, "word ", input), button("Pronounce", say), how.node),
+      element("div", { class: "widget-controls" }, element("label", { class: "pronounce-word" }, "word", input), button("Pronounce", say), how.node),
       element("div", { class: "widget-controls" }, element("span", { class: "widget-note" }, "never seen in training:"),
         ...data.words.map(picked)),
       told, result);
