@@ -11,12 +11,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from transformer_lib.data import pronunciation, shakespeare, toy
+from transformer_lib.architectures import EncoderDecoder
+from transformer_lib.data import pronunciation, shakespeare, toy, translation
+from transformer_lib.inspection import record_attention
+from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.ngram import KneserNey, NGramModel
 from transformer_lib.tokenizers.characters import CharacterTokenizer
+from transformer_lib.training import load
 
-FOLDER = Path(__file__).resolve().parents[1] / "chapters" / "widgets"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "chapters" / "widgets"
 CONTEXTS = (  # all from Macbeth, which no model of the ladder was trained on
     "Out, out, brief ",
     "full of sound and f",
@@ -114,6 +120,53 @@ def masks() -> dict:
     return {"tokens": "to be or not to be that is".split()}
 
 
+SENTENCES = {
+    "never seen in training": (
+        *("我是一名工程师", "他们不是司机", "你以前是一名护士", "她想当护士吗", "昨天她买了两把椅子", "安娜没有他们矮"),
+        *("玛丽有牛奶吗", "桌子上有四杯咖啡", "明天你们不会在饭馆", "他是一名建筑师，她是一名飞行员"),
+    ),
+    "a or an": ("我是一名老师", "我是一名演员", "我想当工程师"),
+    "longer than any in training": ("安娜正在开车，大卫有四瓶水，他们正在说中文",),
+}
+
+
+def translate() -> dict:
+    """Each step of the stored translator: its five likeliest words, and where its cross-attention looks."""
+    model = load(ROOT / "trained" / "translation", transformer, TransformerConfig)
+    text = translation.load()
+    reference = {p.chinese: p.english for part in (text.train, text.validation, text.test, text.longer) for p in part}
+    sentences = [
+        {"group": group, "source": list(one), "reference": reference[one], "steps": translation_steps(model, one)}
+        for group, members in SENTENCES.items()
+        for one in members
+    ]
+    heads = model.decoder[0].cross_attention.n_heads
+    return {"layers": len(model.decoder), "heads": heads, "sentences": sentences}
+
+
+@torch.no_grad()
+def translation_steps(model: EncoderDecoder, sentence: str, longest: int = 40) -> list[dict]:
+    """Greedy translation of a Chinese sentence: words to choose from, and weights (layers, heads, S), of each step."""
+    chinese, english = translation.vocabularies()
+    memory = model.encode(torch.tensor([chinese.encode(sentence)]))
+    names = {english.pad: "[padding]", english.begin: "[begin]", english.end: "[end]"}
+    tokens, steps = [english.begin], []
+    while tokens[-1] != english.end and len(steps) < longest:
+        with record_attention(model) as weights:
+            logits = model.decode(torch.tensor([tokens]), memory)[0, -1]
+        best = logits.softmax(dim=-1).topk(5)
+        likeliest = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        looks = [weights[f"decoder.{n}.cross_attention"][0, :, -1] for n in range(len(model.decoder))]
+        steps.append(
+            {
+                "next": [[names.get(i, english.symbols[i]), round(p, 4)] for i, p in likeliest],
+                "weights": [[[round(w, 3) for w in head] for head in layer.tolist()] for layer in looks],
+            }
+        )
+        tokens.append(int(best.indices[0]))
+    return steps
+
+
 AS_IN = (
     "AA odd AE at AH hut AO dog AW cow AY hide B be CH cheese D do DH this EH egg ER bird EY ate F fee G green HH he "
     "IH it IY eat JH joy K key L lee M me N no NG ring OW oat OY toy P pea R red S sea SH she T tea TH thin UH book "
@@ -142,6 +195,7 @@ WIDGETS = {
     "attention": attention,
     "positions": positions,
     "masks": masks,
+    "translate": translate,
     "pronounce": pronounce,
 }
 
