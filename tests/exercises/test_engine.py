@@ -416,10 +416,9 @@ def test_unknown_exercises_are_named_with_those_that_are_near(capsys):
         diagnose("01.bigram_count").message == "01.bigram_count: no exercise has this name. There is 01.bigram_counts."
     )
     assert "There is 01.bigram_counts" in diagnose("01.nothing_like_it").message
-    assert (
-        diagnose("1.bigram_counts").message
-        == "1.bigram_counts: no chapter of that number has exercises; there are 01, 02,\n03, 04, 05."
-    )
+    message = " ".join(diagnose("1.bigram_counts").message.split())
+    assert message.startswith("1.bigram_counts: no chapter of that number has exercises; there are 01, 02, 03, ")
+    assert message.endswith(f"{list(exercises.CHAPTERS)[-1]}.")
     assert diagnose(scaled, "01.scaled").message == (
         'check: the exercise comes first, as a text, and then the answer:\ncheck("01.…", …)'
     )
