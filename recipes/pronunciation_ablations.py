@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import torch
 from _cards import TRAINED, write_card
-from pronunciation_scores import rates, scores
 from pronunciation import ADAMW, BATCH_SIZE, DECAY, MODEL, MUON, SMOOTHING, encoded
+from pronunciation_scores import pronounce, rates
 from torch import Tensor
 
 from transformer_lib.data import pronunciation
@@ -68,10 +68,10 @@ def run(
     )
     seconds = time.process_time() - started
     model.eval()
-    results = {"last weights, greedy": rates(scores(model, some, beams=1))}
+    results = {"last weights, greedy": rates(pronounce(model, some, beams=1), some)}
     with average.applied():
-        results["greedy"] = rates(scores(model, some, beams=1))
-        results["beams=4"] = rates(scores(model, some, beams=4))
+        results["greedy"] = rates(pronounce(model, some, beams=1), some)
+        results["beams=4"] = rates(pronounce(model, some, beams=4), some)
     return {**results, "seconds": {"training": round(seconds, 1)}}
 
 

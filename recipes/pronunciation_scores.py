@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterable, Mapping
 
 import torch
 from _cards import write_card
@@ -12,7 +13,7 @@ from transformer_lib.data import pronunciation
 from transformer_lib.data.pronunciation import LETTERS, PHONEMES, Dictionary, is_inflected
 from transformer_lib.generation import beam_search
 from transformer_lib.masks import padding_mask
-from transformer_lib.metrics import ErrorRates, error_rates
+from transformer_lib.metrics import error_rates
 from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.training import load, pad_to_longest
 
@@ -21,7 +22,7 @@ AT_ONCE = 256
 LONGEST = 32  # phonemes: the longest pronunciation of the dictionary has 28
 
 
-def pronounce(model: EncoderDecoder, words: list[str], beams: int) -> list[tuple[str, ...]]:
+def pronounce(model: EncoderDecoder, words: Iterable[str], beams: int) -> dict[str, tuple[str, ...]]:
     """The likeliest pronunciation of each word, as phonemes; words of like length share a batch."""
     said: dict[str, tuple[str, ...]] = {}
     by_length = sorted(words, key=len)
@@ -40,16 +41,12 @@ def pronounce(model: EncoderDecoder, words: list[str], beams: int) -> list[tuple
         )
         for word, hypotheses in zip(batch, found, strict=True):
             said[word] = tuple(PHONEMES.decode(hypotheses[0].tokens))
-    return [said[word] for word in words]
+    return said
 
 
-def scores(model: EncoderDecoder, words: Dictionary, beams: int) -> ErrorRates:
-    """How far the likeliest pronunciations are from the nearest of the dictionary's."""
-    return error_rates(pronounce(model, list(words), beams), list(words.values()))
-
-
-def rates(result: ErrorRates) -> dict[str, float]:
-    """WER and PER in percent, and the counts behind them."""
+def rates(said: Mapping[str, tuple[str, ...]], words: Dictionary) -> dict[str, float]:
+    """WER and PER in percent, each word against the nearest of its pronunciations, and the counts behind them."""
+    result = error_rates([said[word] for word in words], list(words.values()))
     return {
         "words": result.outputs,
         "wrong": result.wrong,
@@ -66,9 +63,11 @@ def main() -> None:
     inflected = {word: said for word, said in words.test.items() if is_inflected(word, words.train)}
     others = {word: said for word, said in words.test.items() if word not in inflected}
     parts = {"validation": words.validation, "test": words.test, "test, inflected": inflected, "test, others": others}
-    results = {
-        part: {f"beams={beams}": rates(scores(model, some, beams)) for beams in BEAMS} for part, some in parts.items()
-    }
+    results: dict[str, dict[str, dict[str, float]]] = {part: {} for part in parts}
+    for beams in BEAMS:
+        said = pronounce(model, [*words.validation, *words.test], beams)
+        for part, some in parts.items():
+            results[part][f"beams={beams}"] = rates(said, some)
     for part, by_beams in results.items():
         print(part, by_beams)
     (FOLDER / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

@@ -69,7 +69,7 @@ def main() -> None:
         TrainConfig(steps=STEPS, max_norm=1.0, log_every=STEPS // 10),
         loss=functools.partial(translation_loss, pad=ENGLISH.pad, smoothing=0.1),
         optimizer=optimizer,
-        schedule=trapezoid(STEPS, warmup=20, cooldown=240),
+        schedule=trapezoid(STEPS, warmup=STEPS // 20, cooldown=STEPS * 3 // 5),
         progress=True,
     )
     seconds = time.process_time() - started  # of one core, however busy the machine is
