@@ -66,7 +66,7 @@ def main() -> None:
     train(
         model,
         BucketedPairs(encoded(drawn), generator, pad=ENGLISH.pad, batch_size=BATCH_SIZE),
-        TrainConfig(steps=STEPS, max_norm=1.0, log_every=STEPS // 10),
+        TrainConfig(steps=STEPS, max_norm=1.0),
         loss=functools.partial(translation_loss, pad=ENGLISH.pad, smoothing=0.1),
         optimizer=optimizer,
         schedule=trapezoid(STEPS, warmup=STEPS // 20, cooldown=STEPS * 3 // 5),
