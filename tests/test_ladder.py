@@ -35,6 +35,15 @@ def test_rungs_stand_from_worst_to_best_and_other_cards_are_left_out(tmp_path):
     assert [(rung.name, rung.bits_per_character) for rung in rungs(tmp_path)] == [("worse", 4.0), ("better", 2.0)]
 
 
+def test_a_chapter_draws_no_rung_of_a_later_one(tmp_path):
+    for chapter in ("02", "04", "11"):
+        card = {"chapter": chapter, "parameters": 1, "command": "python recipes/x.py", "rung": chapter}
+        write_card(tmp_path / chapter, bits_per_character={"test": 13.0 - int(chapter)}, **card)
+    assert [rung.name for rung in rungs(tmp_path, up_to="04")] == ["02", "04"]
+    with pytest.raises(FileNotFoundError, match="up to chapter 01"):
+        rungs(tmp_path, up_to="01")
+
+
 def test_a_folder_without_rungs_says_how_to_make_them(tmp_path):
     with pytest.raises(FileNotFoundError, match="make recipes"):
         rungs(tmp_path)

@@ -45,14 +45,15 @@ def bits_per_character(nats_per_token: float, n_tokens: int, n_characters: int) 
     return nats_per_token / math.log(2) * n_tokens / n_characters
 
 
-def rungs(trained: str | Path) -> tuple[Rung, ...]:
+def rungs(trained: str | Path, *, up_to: str | None = None) -> tuple[Rung, ...]:
     """The ladder so far, from the worst model (at the bottom) to the best.
 
     Args:
         trained: The folder that the recipes write to, `../trained` from a chapter.
+        up_to: The last chapter whose rungs count, "04" say; None for all there are.
 
     Raises:
-        FileNotFoundError: If no card there names a rung.
+        FileNotFoundError: If no card there names such a rung.
     """
     cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(trained).glob("*/card.json"))]
     ladder = [
@@ -64,10 +65,11 @@ def rungs(trained: str | Path) -> tuple[Rung, ...]:
             command=card["command"],
         )
         for card in cards
-        if "rung" in card
+        if "rung" in card and (up_to is None or card["chapter"] <= up_to)
     ]
     if not ladder:
+        limit = "" if up_to is None else f" up to chapter {up_to}"
         raise FileNotFoundError(
-            f"no rung in trained={str(trained)!r}: run `make recipes`, or name the book's trained/ folder"
+            f"no rung in trained={str(trained)!r}{limit}: run `make recipes`, or name the book's trained/ folder"
         )
     return tuple(sorted(ladder, reverse=True))
