@@ -39,7 +39,7 @@ bench: .venv/test ## measure speed and memory beside other implementations (NAME
 
 lock: ## compile the hashed locks anew from requirements*.in (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-test.in -o requirements-test.lock
+	echo torch | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --excludes - requirements-test.in -o requirements-test.lock
 
 clean: ## remove what was built, and the virtual environment
 	rm -rf _build .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
