@@ -10,7 +10,6 @@
   const [PAD, BEGIN, END] = [0, 1, 2]; // as in transformer_lib.tokenizers.vocabulary
   const NAMES = { [PAD]: "[padding]", [BEGIN]: "[begin]", [END]: "[end]" };
   const BEAMS = 4, PENALTY = 0.6, RUNNERS = 3;
-  const here = document.currentScript.src;
 
   /** What was typed as the ids of its letters, or the reason why it cannot be read. */
   function spell(typed, { letters, most_letters: most }) {
@@ -73,22 +72,9 @@
     return write(model, source, longest, (_, step) => tokens[step] ?? END);
   }
 
-  const script = (file) => new Promise((resolve, reject) => {
-    const missing = () => reject(new Error(`${file} could not be read`));
-    document.head.append(element("script", { src: new URL(file, here), onload: resolve, onerror: missing }));
-  });
-
-  let trained = null;
-
-  /** The model: read once for all widgets of a page, and again only if that failed. */
-  function load() {
-    trained ??= Promise.all([script("transformer.js"), script("pronounce-weights.js")]).then(() => {
-      const { Transformer, parse, bytesOf } = BookWidgets.transformer, { config, safetensors } = BookWidgets.weights.pronounce;
-      delete BookWidgets.weights.pronounce; // its 8 MB of text
-      return new Transformer(config, parse(bytesOf(safetensors)));
-    }).catch((error) => { trained = null; throw error; });
-    return trained;
-  }
+  /** The model, read when it is first wanted. */
+  const load = () => BookWidgets.model("pronounce",
+    (config, tensors) => new BookWidgets.transformer.Transformer(config, tensors));
 
   /** The weights (S) of one step in a layer: of one head, or the mean of all. */
   function weightsOf(step, layer, head) {

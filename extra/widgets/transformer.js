@@ -72,15 +72,29 @@ BookWidgets.transformer = (() => {
     return weights.map((w) => w / total);
   }
 
-  /** Of each head, each query (T, D) over all keys (S, D): the mixed values (T, D) and the weights [head][query](S). */
-  function attend(q, k, v, D, heads) {
-    const T = q.length / D, S = k.length / D, width = D / heads;
+  /** For each row of x (T, D): mean 0 and variance 1, then a learned scale and shift (D). */
+  function norm(x, scale, shift, epsilon = EPSILON) {
+    const D = scale.length, out = new Float32Array(x.length);
+    for (let from = 0; from < x.length; from += D) {
+      let mean = 0, variance = 0;
+      for (let i = 0; i < D; i++) mean += x[from + i] / D;
+      for (let i = 0; i < D; i++) variance += (x[from + i] - mean) ** 2 / D;
+      const size = 1 / Math.sqrt(variance + epsilon);
+      for (let i = 0; i < D; i++) out[from + i] = (x[from + i] - mean) * size * scale[i] + shift[i];
+    }
+    return out;
+  }
+
+  /** Of each head, each query (T, D) over keys (S, D): the mixed values (T, D) and the weights [head][query](S).
+   *  sees(t): how many of the keys, from the first, query t may look at. */
+  function attend(q, k, v, D, heads, sees = () => k.length / D) {
+    const T = q.length / D, width = D / heads;
     const out = new Float32Array(T * D), weights = [];
     for (let h = 0; h < heads; h++) {
       const first = h * width;
       weights.push([]);
       for (let t = 0; t < T; t++) {
-        const scores = new Float64Array(S);
+        const S = sees(t), scores = new Float64Array(S);
         for (let s = 0; s < S; s++) {
           for (let i = first; i < first + width; i++) scores[s] += q[t * D + i] * k[s * D + i];
           scores[s] /= Math.sqrt(width);
@@ -115,16 +129,7 @@ BookWidgets.transformer = (() => {
 
     /** norm(x + y), each row by itself. */
     addAndNorm(name, x, y) {
-      const D = this.config.d_model, scale = this.tensor(`${name}.norm.weight`), shift = this.tensor(`${name}.norm.bias`);
-      const out = new Float32Array(x.length);
-      for (let from = 0; from < x.length; from += D) {
-        let mean = 0, variance = 0;
-        for (let i = 0; i < D; i++) mean += (x[from + i] + y[from + i]) / D;
-        for (let i = 0; i < D; i++) variance += (x[from + i] + y[from + i] - mean) ** 2 / D;
-        const norm = 1 / Math.sqrt(variance + EPSILON);
-        for (let i = 0; i < D; i++) out[from + i] = (x[from + i] + y[from + i] - mean) * norm * scale[i] + shift[i];
-      }
-      return out;
+      return norm(x.map((value, i) => value + y[i]), this.tensor(`${name}.norm.weight`), this.tensor(`${name}.norm.bias`));
     }
 
     feedForward(layer, x) {
@@ -193,5 +198,5 @@ BookWidgets.transformer = (() => {
     }
   }
 
-  return { parse, bytesOf, softmax, Transformer };
+  return { parse, bytesOf, softmax, linear, norm, attend, Transformer };
 })();

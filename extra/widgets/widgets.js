@@ -42,6 +42,34 @@ const BookWidgets = (() => {
     return node;
   }
 
+  const here = document.currentScript.src, scripts = {}, models = {};
+
+  /** Load a script that lies beside this one, once. */
+  function script(file) {
+    const { href, pathname } = new URL(file, here);
+    const present = () => [...document.scripts].some(({ src }) => src && new URL(src).pathname === pathname);
+    scripts[file] ??= present() ? Promise.resolve() : new Promise((resolve, reject) => {
+      const node = element("script", { src: href, onload: resolve });
+      node.onerror = () => {
+        node.remove();
+        delete scripts[file]; // so that it can be tried again
+        reject(new Error(`${file} could not be read`));
+      };
+      document.head.append(node);
+    });
+    return scripts[file];
+  }
+
+  /** make(config, tensors) of the directive's `:weights:`; read once for all widgets of a page, again if that failed. */
+  function model(name, make, ...others) {
+    models[name] ??= Promise.all(["transformer.js", `${name}-weights.js`, ...others].map(script)).then(() => {
+      const { parse, bytesOf } = BookWidgets.transformer, { config, safetensors } = BookWidgets.weights[name];
+      delete BookWidgets.weights[name]; // megabytes of text
+      return make(config, parse(bytesOf(safetensors)));
+    }).catch((error) => { delete models[name]; throw error; });
+    return models[name];
+  }
+
   /** A seeded generator of numbers in [0, 1) (mulberry32), so that a reader can replay what a widget drew. */
   function random(seed) {
     let state = seed >>> 0;
@@ -129,5 +157,5 @@ const BookWidgets = (() => {
 
   const button = (words, onclick) => element("button", { type: "button", class: "widget-button", onclick }, words);
 
-  return { register, element, random, choose, visible, textArea, slider, choice, seedField, button };
+  return { register, element, script, model, random, choose, visible, textArea, slider, choice, seedField, button };
 })();
