@@ -98,6 +98,9 @@ def test_muon_is_pytorchs_but_for_its_rounding(shape):
     options = {"lr": 0.1, "momentum": 0.95, "weight_decay": 0.1}
     ours, theirs = (steps(optimizer, weight, gradients, **options) for optimizer in (Muon, torch.optim.Muon))
     assert (ours - theirs).norm() < 0.02 * (ours - weight).norm()
+    rounded = steps(Muon, weight, gradients, **options, dtype=torch.bfloat16)
+    assert rounded.dtype == torch.float32 and not torch.equal(rounded, ours)
+    assert (rounded - theirs).norm() < 0.02 * (ours - weight).norm()
 
 
 def test_a_matrix_without_a_gradient_is_left_alone():

@@ -79,6 +79,7 @@ class Muon(torch.optim.Optimizer):
         lr: The size of a step, as the singular values of a square matrix's change.
         momentum: mu, the share of the old momentum that is kept.
         weight_decay: The share of a weight, times the learning rate, that a step takes away.
+        dtype: What Newton-Schulz computes in, bfloat16 say: it only has to come near 1; None for the weights' own.
 
     Raises:
         ValueError: If a parameter is not a matrix, or a setting is out of range.
@@ -90,6 +91,7 @@ class Muon(torch.optim.Optimizer):
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        dtype: torch.dtype | None = None,
     ) -> None:
         if not lr >= 0:
             raise ValueError(f"lr={lr} must be at least 0")
@@ -98,6 +100,7 @@ class Muon(torch.optim.Optimizer):
         if not weight_decay >= 0:
             raise ValueError(f"weight_decay={weight_decay} must be at least 0: below it the weights would grow")
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.dtype = dtype
         for parameter in (parameter for group in self.param_groups for parameter in group["params"]):
             if parameter.ndim != 2:
                 shape = tuple(parameter.shape)
@@ -115,7 +118,8 @@ class Muon(torch.optim.Optimizer):
                 if "momentum" not in state:
                     state["momentum"] = torch.zeros_like(parameter)
                 momentum = state["momentum"].mul_(group["momentum"]).add_(gradient)
-                direction = newton_schulz(gradient.add(momentum, alpha=group["momentum"]))
+                ahead = gradient.add(momentum, alpha=group["momentum"])
+                direction = newton_schulz(ahead.to(self.dtype or ahead.dtype)).to(ahead.dtype)
                 rows, columns = parameter.shape
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.add_(direction, alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
@@ -161,6 +165,7 @@ def muon_and_adamw(
     betas: tuple[float, float] = (0.9, 0.95),
     weight_decay: float = 0.0,
     heads: Iterable[nn.Module] = (),
+    dtype: torch.dtype | None = None,
 ) -> JoinedOptimizer:
     """Train the hidden matrices of a model with Muon, and all the rest with AdamW.
 
@@ -172,6 +177,7 @@ def muon_and_adamw(
         betas: AdamW's.
         weight_decay: Of all matrices; biases, norms and embeddings do not decay.
         heads: Linear layers that AdamW trains none the less: output layers whose weight no embedding shares.
+        dtype: What Muon's Newton-Schulz computes in; None for the weights' own.
 
     Returns:
         One optimizer, with Muon's group first.
@@ -180,7 +186,7 @@ def muon_and_adamw(
     hidden = _without(linear_weights(model), outputs)
     rest = _without(model.parameters(), hidden + outputs)
     return JoinedOptimizer(
-        Muon(hidden, muon_lr, momentum, weight_decay),
+        Muon(hidden, muon_lr, momentum, weight_decay, dtype),
         torch.optim.AdamW(
             [{"params": outputs, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}], adamw_lr, betas
         ),
