@@ -17,6 +17,7 @@ from transformer_lib.inspection import (
     assert_permutation_equivariant,
     influence,
     record_attention,
+    without_heads,
 )
 from transformer_lib.masks import CAUSAL, causal_mask
 from transformer_lib.models.gpt import GPTConfig, gpt
@@ -97,6 +98,55 @@ def test_recorded_weights_are_those_before_dropout():
     with record_attention(layer) as weights:
         assert not torch.equal(layer(x), layer(x))
     torch.testing.assert_close(weights[""].sum(dim=-1), torch.ones(1, 2, 5).double())
+
+
+# --- heads taken away ----------------------------------------------------------------------------------------------
+
+
+def test_a_head_taken_away_is_its_slice_of_the_output_matrix_at_zero():
+    model, tokens = a_gpt(n_heads=4), torch.arange(10)[None]
+    plain = model(tokens)
+    with without_heads(model, [("blocks.1.attention", 2), ("blocks.0.attention", 3), ("blocks.1.attention", 0)]):
+        without = model(tokens)
+    assert torch.equal(model(tokens), plain)
+    with torch.no_grad():
+        for layer, head in ((1, 2), (0, 3), (1, 0)):
+            model.blocks[layer].attention.w_o.weight[:, 2 * head : 2 * head + 2] = 0
+    torch.testing.assert_close(without, model(tokens))
+    assert not torch.allclose(without, plain)
+
+
+@pytest.mark.parametrize("recorded_first", [True, False])
+def test_a_head_taken_away_is_recorded_all_the_same(recorded_first):
+    model, tokens = a_llama(), torch.arange(10)[None]
+    blocks = [without_heads(model, [("blocks.0.attention", 1)]), record_attention(model)]
+    first, second = reversed(blocks) if recorded_first else blocks
+    with first as a, second as b:
+        seen = model(tokens)
+    with without_heads(model, [("blocks.0.attention", 1)]):
+        torch.testing.assert_close(seen, model(tokens))
+    assert ((a or b)["blocks.0.attention"][0, 1].sum(dim=-1) - 1).abs().max() < 1e-9
+
+
+def test_heads_come_back_after_an_error():
+    model, tokens = a_gpt(), torch.arange(10)[None]
+    plain = model(tokens)
+    with pytest.raises(RuntimeError), without_heads(model, [("blocks.0.attention", 0)]):
+        raise RuntimeError
+    assert torch.equal(model(tokens), plain)
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (("blocks.2.attention", 0), r"'blocks\.2\.attention'.*must be one of.*blocks\.0\.attention"),
+        (("blocks.0.attention", 2), r"head 2 of blocks\.0\.attention: it must be in 0\.\.1"),
+        (("blocks.0.attention", -1), "head -1"),
+    ],
+)
+def test_a_head_that_is_not_there_is_refused(head, message):
+    with pytest.raises(ValueError, match=message), without_heads(a_gpt(), [head]):
+        pass
 
 
 # --- causality -----------------------------------------------------------------------------------------------------

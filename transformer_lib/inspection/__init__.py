@@ -1,9 +1,10 @@
-"""Looking inside: recorded attention, and invariants that name what is wrong when they fail.
+"""Looking inside: recorded attention, heads taken away, and invariants that name what is wrong when they fail.
 
 A model that breaks one of these still trains, and its loss may even look too good. Each `assert_` function raises an
 AssertionError with the position, the numbers and the likely cause.
 """
 
+from transformer_lib.inspection.ablation import without_heads
 from transformer_lib.inspection.invariants import (
     assert_cache_exact,
     assert_causal,
@@ -20,4 +21,5 @@ __all__ = [
     "assert_permutation_equivariant",
     "influence",
     "record_attention",
+    "without_heads",
 ]
