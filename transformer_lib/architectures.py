@@ -84,7 +84,8 @@ class Embedding(nn.Module):
             raise ValueError("segments are given to an embedding that has none: leave them out, or build it with some")
         if self.segments is not None:
             x = x + self.segments(torch.zeros_like(tokens) if segments is None else segments)
-        return self.dropout(x if self.norm is None else self.norm(x))
+        x = x if self.norm is None else self.norm(x)
+        return self.dropout(x) if self.dropout.training else x
 
     def extra_repr(self) -> str:
         """What print(model) shows."""

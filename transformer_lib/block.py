@@ -25,6 +25,10 @@ class Residual(nn.Module):
         self.norm = norm
         self.dropout = nn.Dropout(dropout)
 
+    def dropped(self, x: Tensor) -> Tensor:
+        """Apply dropout in training; out of it even the call would cost as much as an addition."""
+        return self.dropout(x) if self.dropout.training else x
+
 
 class PreNorm(Residual):
     """A residual connection that normalises what the sublayer reads; the stream itself is never touched.
@@ -36,7 +40,7 @@ class PreNorm(Residual):
 
     def forward(self, x: Float[Tensor, "B T D"], sublayer: Callable[[Tensor], Tensor]) -> Float[Tensor, "B T D"]:
         """Return x + sublayer(norm(x))."""
-        return x + self.dropout(sublayer(self.norm(x)))
+        return x + self.dropped(sublayer(self.norm(x)))
 
 
 class PostNorm(Residual):
@@ -49,7 +53,7 @@ class PostNorm(Residual):
 
     def forward(self, x: Float[Tensor, "B T D"], sublayer: Callable[[Tensor], Tensor]) -> Float[Tensor, "B T D"]:
         """Return norm(x + sublayer(x))."""
-        return self.norm(x + self.dropout(sublayer(x)))
+        return self.norm(x + self.dropped(sublayer(x)))
 
 
 class Block(nn.Module):

@@ -40,7 +40,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "*T D"]) -> Float[Tensor, "*T D"]:
         """Apply the network to each position by itself."""
-        return self.down(self.dropout(self.activation(self.up(x))))
+        h = self.activation(self.up(x))
+        return self.down(self.dropout(h) if self.dropout.training else h)
 
 
 class SwiGLU(nn.Module):

@@ -10,6 +10,8 @@ turned by angles that grow with the position, each pair of features at its own s
     rotate(q, m) . rotate(k, n)    depends on m and n by m - n alone.
 """
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -97,6 +99,7 @@ class Rotary(nn.Module):
         super().__init__()
         _require_even("d_head", d_head)
         self.d_head, self.base = d_head, base
+        self._last: _Turn | None = None
 
     def forward(self, x: Float[Tensor, "B H T Dh"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B H T Dh"]:
         """Return x turned.
@@ -105,16 +108,39 @@ class Rotary(nn.Module):
             x: Queries or keys.
             positions: (T,), or (B, T) where sequences of a batch stand at different positions.
         """
-        angles = _angles(positions, self.d_head, self.base, torch.promote_types(x.dtype, torch.float32))
-        if positions.ndim == 2:
-            angles = angles[:, None]  # (B, 1, T, Dh/2): the same for every head
-        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-        a, b = x.chunk(2, dim=-1)
-        return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+        turn = self._turn(positions, x.dtype)
+        return torch.addcmul(x * turn.cos, x.roll(self.d_head // 2, dims=-1), turn.sin)
+
+    def _turn(self, positions: Tensor, dtype: torch.dtype) -> "_Turn":
+        """The sines and cosines, kept: the keys, and the layers that share this module, turn as the queries did."""
+        if self._last is None or not self._last.is_of(positions, dtype):
+            angles = _angles(positions, self.d_head, self.base, torch.promote_types(dtype, torch.float32))
+            if positions.ndim == 2:
+                angles = angles[:, None]  # (B, 1, T, Dh/2): the same for every head
+            cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+            halves = torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)  # a cos - b sin, b cos + a sin
+            self._last = _Turn(positions.clone(), *halves)
+        return self._last
 
     def extra_repr(self) -> str:
         """What print(model) shows."""
         return f"d_head={self.d_head}, base={self.base:g}"
+
+
+class _Turn(NamedTuple):
+    """What multiplies a vector, and the vector with its halves exchanged, to turn it."""
+
+    positions: Tensor
+    cos: Tensor
+    sin: Tensor
+
+    def is_of(self, positions: Tensor, dtype: torch.dtype) -> bool:
+        return (
+            self.cos.dtype == dtype
+            and self.positions.device == positions.device
+            and self.positions.is_inference() == torch.is_inference_mode_enabled()  # else not fit for training
+            and torch.equal(self.positions, positions)
+        )
 
 
 def _angles(positions: Tensor, width: int, base: float, dtype: torch.dtype) -> Tensor:

@@ -136,13 +136,9 @@ def next_token_probabilities(
     Raises:
         ValueError: if a setting is out of range, or a row of logits holds NaN or +inf or nothing but -inf.
     """
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature={temperature} must be at least 0 and finite: 0 always takes the likeliest token")
-    largest = logits.amax(dim=-1, keepdim=True)  # NaN if the row holds one, -inf if every token was removed
-    if not largest.isfinite().all():
-        raise ValueError("logits hold NaN or +inf, or a row of -inf only: each row must leave at least one token")
+    largest, likeliest = _likeliest(logits, temperature)
     if temperature == 0:
-        return torch.zeros_like(logits).scatter(-1, logits.argmax(dim=-1, keepdim=True), 1.0)
+        return torch.zeros_like(logits).scatter(-1, likeliest, 1.0)
     logits = (logits - largest) / temperature  # the largest becomes 0, so that no small temperature overflows
     if top_k is not None:
         logits = filter_top_k(logits, top_k)
@@ -178,7 +174,17 @@ def sample_next(
     Raises:
         ValueError: as next_token_probabilities.
     """
-    probabilities = next_token_probabilities(logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
     if temperature == 0:
-        return probabilities.argmax(dim=-1)
+        return _likeliest(logits, temperature)[1].squeeze(-1)
+    probabilities = next_token_probabilities(logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
     return torch.multinomial(probabilities, num_samples=1, generator=generator).squeeze(-1)
+
+
+def _likeliest(logits: Float[Tensor, "*B V"], temperature: float) -> tuple[Float[Tensor, "*B 1"], Int[Tensor, "*B 1"]]:
+    """The largest logit of each row and where it first stands, once logits and temperature are found to be sound."""
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature={temperature} must be at least 0 and finite: 0 always takes the likeliest token")
+    largest, where = logits.max(dim=-1, keepdim=True)  # NaN if the row holds one, -inf if every token was removed
+    if not all(map(math.isfinite, largest.flatten().tolist())):
+        raise ValueError("logits hold NaN or +inf, or a row of -inf only: each row must leave at least one token")
+    return largest, where
