@@ -19,7 +19,6 @@ from transformer_lib.architectures import EncoderDecoder, LanguageModel
 from transformer_lib.sampling import sample_next
 
 
-@torch.no_grad()
 def generate(
     model: LanguageModel,
     prompt: Int[Tensor, "B T"],
@@ -65,30 +64,31 @@ def generate(
         lengths = torch.full((B,), T, device=prompt.device)
     if T == 0 or int(lengths.min()) < 1 or int(lengths.max()) > T:
         raise ValueError(f"lengths={lengths.tolist()} must be in 1..T={T}: begin each prompt with a token, and no more")
-    window = model.context_length or T + max_new_tokens
-    cache = model.new_cache(min(window, T + max_new_tokens))
-    stops = torch.tensor(list(stop), dtype=prompt.dtype, device=prompt.device)
-    tokens, done = prompt[:, : int(lengths.min())], torch.zeros(B, dtype=torch.bool, device=prompt.device)
-    read = 0  # columns in the cache
-    while tokens.shape[1] < T + max_new_tokens and not bool(done.all()):
-        end = tokens.shape[1]
-        if end <= window:
-            logits = model(tokens[:, read:], cache=cache)[:, -1]
-            read = end
-        else:
-            logits = model(tokens[:, -window:])[:, -1]
-        written = sample_next(
-            logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, generator=generator
-        )
-        written = torch.where(done, tokens[:, -1], written)
-        if end < T:  # some prompts go on for longer than others
-            given = end < lengths
-            written = torch.where(given, prompt[:, end], written)
-            done = done | (~given & torch.isin(written, stops))
-        else:
-            done = done | torch.isin(written, stops)
-        tokens = torch.cat((tokens, written[:, None]), dim=1)
-    return tokens
+    with torch.inference_mode():
+        window = model.context_length or T + max_new_tokens
+        cache = model.new_cache(min(window, T + max_new_tokens))
+        stops = torch.tensor(list(stop), dtype=prompt.dtype, device=prompt.device)
+        done = torch.zeros(B, dtype=torch.bool, device=prompt.device)
+        first, read = int(lengths.min()), 0  # columns that are written already, and those in the cache
+        tokens = prompt[:, :first]
+        for end in range(first, T + max_new_tokens):
+            if end <= window:
+                logits = model(tokens[:, read:], cache=cache)[:, -1]
+                read = end
+            else:
+                logits = model(tokens[:, -window:])[:, -1]
+            written = sample_next(
+                logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, generator=generator
+            )
+            if end < T:  # some prompts go on for longer than others
+                written = torch.where(end < lengths, prompt[:, end], written)
+            if len(stops):
+                written = torch.where(done, tokens[:, -1], written)
+                done = done | (torch.isin(written, stops) & (end >= lengths))
+            tokens = torch.cat((tokens, written[:, None]), dim=1)
+            if len(stops) and done.all():
+                break
+    return tokens.clone()  # a tensor like any other, that may be trained on
 
 
 class Hypothesis(NamedTuple):
