@@ -4,7 +4,7 @@ from reference import close, randomise
 
 from transformer_lib.inspection import influence
 from transformer_lib.masks import padding_mask
-from transformer_lib.models.bert import BertConfig, bert
+from transformer_lib.models.bert import BertConfig, bert, bert_for_pre_training
 
 SMALL = {"vocab_size": 13, "context_length": 8, "d_model": 16, "n_layers": 2, "n_heads": 4, "d_ff": 20}
 
@@ -51,3 +51,25 @@ def test_wrong_sizes_are_refused():
         BertConfig(**SMALL, n_segments=0)
     with pytest.raises(ValueError, match=r"positions=0..8 must be in 0..7"):
         bert(BertConfig(**SMALL))(torch.zeros(1, 9, dtype=torch.long))
+
+
+def test_the_second_head_reads_the_first_vector_alone():
+    model = randomise(bert_for_pre_training(BertConfig(**SMALL)).double())
+    tokens, segments = torch.tensor([[1, 4, 2, 5, 6, 2]]), torch.tensor([[0, 0, 0, 1, 1, 1]])
+    words, sentence = model(tokens, segments=segments)
+    close(words, model.masked(tokens, segments=segments))
+    x = model.masked.encode(tokens, segments=segments)
+    first = torch.tanh(x[:, 0] @ model.next_sentence.pooler.weight.T + model.next_sentence.pooler.bias)
+    close(sentence, first @ model.next_sentence.classes.weight.T + model.next_sentence.classes.bias)
+    other = torch.cat([x[:, :1], torch.randn_like(x[:, 1:])], dim=1)
+    close(model.next_sentence(other), sentence)
+
+
+def test_both_heads_start_from_the_generator():
+    first, again, other = (
+        bert_for_pre_training(BertConfig(**SMALL), torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    )
+    for name, parameter in first.state_dict().items():
+        assert torch.equal(parameter, again.state_dict()[name])
+    assert not torch.equal(first.next_sentence.pooler.weight, other.next_sentence.pooler.weight)
+    assert first.next_sentence.classes.weight.abs().max() <= 0.04

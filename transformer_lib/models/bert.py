@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer_lib.architectures import Embedding, MaskedLanguageModel
@@ -46,9 +46,50 @@ class MaskedTokenHead(nn.Module):
         self.vocabulary = nn.Linear(tokens.embedding_dim, tokens.num_embeddings)
         self.vocabulary.weight = tokens.weight
 
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
-        """Return logits of the token at each position."""
+    def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
+        """Return logits of the token behind each vector, of all positions or of the hidden ones alone."""
         return self.vocabulary(self.norm(self.activation(self.transform(x))))
+
+
+class NextSentenceHead(nn.Module):
+    """Two scores for a pair of passages, from the first vector alone, that of [CLS]: B follows A, or is a random one.
+
+    Args:
+        d_model: D.
+    """
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.pooler = nn.Linear(d_model, d_model)
+        self.classes = nn.Linear(d_model, 2)
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B 2"]:
+        """Return logits of 0, B follows A, and 1, it does not."""
+        return self.classes(self.pooler(x[:, 0]).tanh())
+
+
+class BertForPreTraining(nn.Module):
+    """BERT as it is trained: one encoder under two heads.
+
+    Args:
+        masked: The encoder with its first head.
+        next_sentence: The second, which reads what the encoder makes of [CLS].
+    """
+
+    def __init__(self, masked: MaskedLanguageModel, next_sentence: NextSentenceHead) -> None:
+        super().__init__()
+        self.masked, self.next_sentence = masked, next_sentence
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B T"],
+        *,
+        mask: Bool[Tensor, "..."] | None = None,
+        segments: Int[Tensor, "B T"] | None = None,
+    ) -> tuple[Float[Tensor, "B T V"], Float[Tensor, "B 2"]]:
+        """Return the logits of both heads: see MaskedLanguageModel, which takes the same arguments."""
+        x = self.masked.encode(tokens, mask=mask, segments=segments)
+        return self.masked.head(x), self.next_sentence(x)
 
 
 def bert(config: BertConfig, generator: torch.Generator | None = None) -> MaskedLanguageModel:
@@ -80,7 +121,14 @@ def bert(config: BertConfig, generator: torch.Generator | None = None) -> Masked
     return model
 
 
-def initialise(model: MaskedLanguageModel, generator: torch.Generator | None = None) -> None:
+def bert_for_pre_training(config: BertConfig, generator: torch.Generator | None = None) -> BertForPreTraining:
+    """Build the model and its head for next-sentence prediction with fresh weights; arguments as for `bert`."""
+    model = BertForPreTraining(bert(config, generator), NextSentenceHead(config.d_model))
+    initialise(model.next_sentence, generator)
+    return model
+
+
+def initialise(model: nn.Module, generator: torch.Generator | None = None) -> None:
     """Draw every matrix from N(0, 0.02), cut off at two standard deviations; biases start at 0."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):

@@ -202,11 +202,15 @@ def bert_to_hf(model: MaskedLanguageModel) -> Any:
         ValueError: If it is made of other parts.
     """
 
-    def more() -> dict[str, Any]:
-        segments: Any = model.embedding.segments
-        return {"n_segments": segments.num_embeddings, "dropout": model.embedding.dropout.p}
+    return _to_hf(BERT, model, bert_config(model))
 
-    return _to_hf(BERT, model, _config_behind(BERT, model, more))
+
+def bert_config(model: MaskedLanguageModel) -> Any:
+    """Return the BertConfig a BERT was built from; a ValueError if it is made of other parts."""
+    parts: Any = model.embedding
+    return _config_behind(
+        BERT, model, lambda: {"n_segments": parts.segments.num_embeddings, "dropout": parts.dropout.p}
+    )
 
 
 def _from_hf(family: Family, model: Any, **more: Any) -> Any:

@@ -16,7 +16,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from transformer_lib.architectures import MaskedLanguageModel
 from transformer_lib.masks import padding_mask
+from transformer_lib.models.bert import BertForPreTraining
+from transformer_lib.training.masking import IGNORE
 
 
 def cross_entropy(
@@ -79,6 +82,49 @@ def translation_loss(
     source_mask = padding_mask((source != pad).sum(dim=1), source.shape[1])
     logits = model(source, target[:, :-1], source_mask=source_mask)
     return cross_entropy(logits, target[:, 1:], ignore=pad, smoothing=smoothing)
+
+
+def masked_token_loss(
+    model: MaskedLanguageModel, batch: tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]
+) -> Float[Tensor, ""]:
+    """Cross-entropy of a MaskedLanguageModel where a label stands; its head, the dearest layer, runs only there.
+
+    Args:
+        model: What `bert` builds.
+        batch: (inputs, labels), as `mask_tokens` returns them; one segment.
+
+    Returns:
+        Nats per chosen token, a scalar.
+
+    Raises:
+        ValueError: If no token was chosen.
+    """
+    inputs, labels = batch
+    chosen = labels != IGNORE
+    return cross_entropy(model.head(model.encode(inputs)[chosen]), labels[chosen])
+
+
+def pre_training_loss(
+    model: BertForPreTraining,
+    batch: tuple[Int[Tensor, "B T"], Int[Tensor, "B T"], Int[Tensor, "B T"], Int[Tensor, " B"]],
+) -> Float[Tensor, ""]:
+    """The sum of BERT's two cross-entropies: of the chosen tokens, and of whether B follows A.
+
+    Args:
+        model: What `bert_for_pre_training` builds.
+        batch: (inputs, labels, segments, random_next): see `mask_tokens` and `Lines.pairs`.
+
+    Returns:
+        Nats per chosen token plus nats per pair, a scalar.
+
+    Raises:
+        ValueError: If no token was chosen.
+    """
+    inputs, labels, segments, random_next = batch
+    chosen = labels != IGNORE
+    x = model.masked.encode(inputs, segments=segments)
+    masked = cross_entropy(model.masked.head(x[chosen]), labels[chosen])
+    return masked + cross_entropy(model.next_sentence(x), random_next)
 
 
 def in_bfloat16(loss: Callable[[nn.Module, Any], Tensor]) -> Callable[[nn.Module, Any], Tensor]:
