@@ -118,6 +118,20 @@ def test_rotary_gradients_and_dtype():
         assert rotary(heads(3, 4).to(dtype), torch.arange(3)).dtype == dtype
 
 
+def test_rotary_turns_by_the_positions_it_is_given_now():
+    """It keeps the last sines and cosines, which must serve neither other positions nor, from inference, training."""
+    rotary, x, positions = Rotary(4), heads(3, 4), torch.arange(3)
+    with torch.inference_mode():
+        before = rotary(x, positions).clone()
+    weight = torch.ones(4, dtype=torch.float64, requires_grad=True)
+    rotary(x * weight, positions).sum().backward()
+    assert weight.grad is not None
+    positions += 5
+    close(rotary(x, positions), Rotary(4)(x, torch.arange(5, 8)))
+    assert not torch.allclose(rotary(x, positions), before)
+    assert rotary(x.float(), positions).dtype == torch.float32
+
+
 # --- errors --------------------------------------------------------------------------------------------------------
 
 
