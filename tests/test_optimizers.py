@@ -62,6 +62,14 @@ def test_newton_schulz_comes_near_the_polar_factor(shape):
     assert cosine > 0.97 > (matrix * (u @ vh)).sum() / (matrix.norm() * (u @ vh).norm())
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_several_matrices_at_once_are_each_of_them(shape):
+    matrices = randn(3, *shape)
+    together = newton_schulz(matrices)
+    for one, each in zip(together, matrices, strict=True):
+        torch.testing.assert_close(one, newton_schulz(each))
+
+
 def test_nothing_stays_nothing():
     assert torch.equal(newton_schulz(torch.zeros(3, 4)), torch.zeros(3, 4))
 
@@ -101,6 +109,19 @@ def test_muon_is_pytorchs_but_for_its_rounding(shape):
     rounded = steps(Muon, weight, gradients, **options, dtype=torch.bfloat16)
     assert rounded.dtype == torch.float32 and not torch.equal(rounded, ours)
     assert (rounded - theirs).norm() < 0.02 * (ours - weight).norm()
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_matrices_of_one_shape_move_as_each_would_alone(dtype):
+    weights, gradients = randn(4, 6, 5, dtype=torch.float32), randn(4, 6, 5, seed=1, dtype=torch.float32)
+    together = [nn.Parameter(weight.clone()) for weight in weights] + [nn.Parameter(randn(5, 6).float())]
+    optimizer = Muon(together, lr=0.1, weight_decay=0.1, dtype=dtype)
+    for parameter, gradient in zip(together, [*gradients, randn(5, 6, seed=2).float()], strict=True):
+        parameter.grad = gradient.clone()
+    optimizer.step()
+    for parameter, weight, gradient in zip(together, weights, gradients, strict=False):
+        alone = steps(Muon, weight, [gradient], lr=0.1, weight_decay=0.1, dtype=dtype)
+        torch.testing.assert_close(parameter.detach(), alone, rtol=0, atol=2e-3 if dtype else 1e-6)
 
 
 def test_a_matrix_without_a_gradient_is_left_alone():

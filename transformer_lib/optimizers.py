@@ -55,20 +55,22 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def newton_schulz(matrix: Float[Tensor, "M N"], steps: int = 5) -> Float[Tensor, "M N"]:
+def newton_schulz(matrix: Float[Tensor, "*K M N"], steps: int = 5) -> Float[Tensor, "*K M N"]:
     """Bring all singular values near 1, and leave the singular vectors as they are.
 
     Args:
-        matrix: Divided by its Frobenius norm first, so that no singular value is above 1; 0 stays 0.
+        matrix: Divided by its Frobenius norm first, so that no singular value is above 1; 0 stays 0. Or several.
         steps: How often the polynomial is applied. Five bring every value above 0.002 to between 0.68 and 1.21.
     """
     a, b, c = COEFFICIENTS
-    x = matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix  # the product below is then the smaller one
-    x = x / (x.norm() + 1e-7)
+    tall = matrix.shape[-2] > matrix.shape[-1]
+    x = matrix.mT if tall else matrix  # the product below is then the smaller one
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    add_product = torch.addmm if matrix.ndim == 2 else torch.baddbmm
     for _ in range(steps):
         square = x @ x.mT
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return x.mT if matrix.shape[0] > matrix.shape[1] else x
+        x = add_product(x, add_product(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
@@ -111,19 +113,30 @@ class Muon(torch.optim.Optimizer):
         """Take a step along the gradients; what has none is left alone."""
         loss = _evaluate(closure)
         for group in self.param_groups:
+            by_shape: dict[torch.Size, list[Tensor]] = {}
             for parameter in group["params"]:
-                if (gradient := parameter.grad) is None:
-                    continue
-                state = self.state[parameter]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(parameter)
-                momentum = state["momentum"].mul_(group["momentum"]).add_(gradient)
-                ahead = gradient.add(momentum, alpha=group["momentum"])
-                direction = newton_schulz(ahead.to(self.dtype or ahead.dtype)).to(ahead.dtype)
-                rows, columns = parameter.shape
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(direction, alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
+                if parameter.grad is not None:
+                    by_shape.setdefault(parameter.shape, []).append(parameter)
+            for (rows, columns), parameters in by_shape.items():
+                size = -group["lr"] * max(1, rows / columns) ** 0.5
+                ahead = [self._look_ahead(parameter, group["momentum"]) for parameter in parameters]
+                for parameter, direction in zip(parameters, self._orthogonalised(ahead), strict=True):
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=size)
         return loss
+
+    def _look_ahead(self, parameter: Tensor, share: float) -> Tensor:
+        """Bring the momentum up to date, and return G + mu M."""
+        gradient, state = parameter.grad, self.state[parameter]
+        assert gradient is not None
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        return gradient.add(state["momentum"].mul_(share).add_(gradient), alpha=share)
+
+    def _orthogonalised(self, matrices: list[Tensor]) -> Iterable[Tensor]:
+        """NS of matrices of one shape: all at once in another dtype, where starting a product costs the most."""
+        if self.dtype is None:
+            return map(newton_schulz, matrices)
+        return newton_schulz(torch.stack(matrices).to(self.dtype)).to(matrices[0].dtype)
 
 
 class JoinedOptimizer(torch.optim.Optimizer):
