@@ -29,6 +29,7 @@ CHAPTERS = {
     "11": "block",
     "12": "encoder_decoder",
     "13": "pronunciation",
+    "14": "decoder_only",
 }
 
 
