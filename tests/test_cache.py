@@ -34,14 +34,28 @@ def test_an_append_that_does_not_fit_changes_nothing():
     assert torch.equal(cache.read()[0], keys(1, 1, 2, 4))
 
 
-def test_reorder_moves_rows_and_copies_them():
+@pytest.mark.parametrize("rows", [[2, 2, 0, 1], [1, 2, 0], [0, 1, 2], [2, 0], [1], [0, 0, 1, 1, 2, 2]])
+def test_reorder_moves_rows_and_copies_them(rows):
+    """To as many rows, to fewer and to more, and again after more was appended."""
     cache = KVCache(4)
-    k, v = keys(3, 2, 2, 4), keys(3, 2, 2, 4, seed=1)
-    cache.reorder(torch.tensor([0]))  # nothing to move yet
+    k, v, rows = keys(3, 2, 2, 4), keys(3, 2, 2, 5, seed=1), torch.tensor(rows)
+    cache.reorder(rows)  # nothing to move yet
     cache.append(k, v)
-    cache.reorder(torch.tensor([2, 2, 0, 1]))
-    assert torch.equal(cache.read()[0], k[[2, 2, 0, 1]])
-    assert torch.equal(cache.append(keys(4, 2, 1, 4), keys(4, 2, 1, 4))[1][:, :, :2], v[[2, 2, 0, 1]])
+    cache.reorder(rows)
+    assert torch.equal(cache.read()[0], k[rows]) and torch.equal(cache.read()[1], v[rows])
+    n = len(rows)
+    k2, v2, back = keys(n, 2, 1, 4, seed=2), keys(n, 2, 1, 5, seed=3), torch.arange(n).flip(0)
+    cache.append(k2, v2)
+    cache.reorder(back)
+    assert torch.equal(cache.read()[0], torch.cat((k[rows], k2), dim=2)[back])
+    assert torch.equal(cache.read()[1], torch.cat((v[rows], v2), dim=2)[back])
+
+
+def test_reorder_leaves_rows_that_stay_where_they_are():
+    cache = KVCache(4)
+    held = cache.append(keys(3, 2, 2, 4), keys(3, 2, 2, 4))[0]
+    cache.reorder(torch.arange(3))
+    assert cache.read()[0].data_ptr() == held.data_ptr()
 
 
 def test_errors():

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, MarianConfig, MarianMTModel
 
+from transformer_lib import generation
 from transformer_lib.architectures import Embedding, EncoderDecoder, LanguageModel
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm
@@ -93,29 +94,34 @@ def sources(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return tokens.masked_fill(torch.arange(7) >= lengths[:, None], PAD), lengths
 
 
-@pytest.mark.parametrize(("seed", "beams"), list(itertools.product((5, 7), (1, 2, 5))))
-def test_it_writes_what_transformers_writes_with_the_same_weights(seed, beams):
+SETTINGS = [(1, 0.0), *itertools.product((2, 5), (0.0, 1.0, -0.5))]
+
+
+@pytest.mark.parametrize(("seed", "beams", "exponent"), [(seed, *setting) for seed in (5, 7) for setting in SETTINGS])
+def test_it_writes_what_transformers_writes_with_the_same_weights(seed, beams, exponent, monkeypatch):
+    """Theirs divides by the length to the power of the exponent; so does ours, for the time of this test."""
+    monkeypatch.setattr(generation, "length_penalty_of", lambda length, exponent: length**exponent)
     theirs, ours = shared_models(seed)
     tokens, lengths = sources(seed)
     mask = padding_mask(lengths, 7)
     target = torch.randint(3, V, (5, 4))
     theirs_logits = theirs(tokens, attention_mask=mask[:, 0, 0].long(), decoder_input_ids=target).logits
     torch.testing.assert_close(ours(tokens, target, source_mask=mask), theirs_logits)
+    searching = {"length_penalty": exponent, "early_stopping": "never"} if beams > 1 else {}
     expected = theirs.generate(
         tokens,
         attention_mask=mask[:, 0, 0].long(),
         num_beams=beams,
         num_return_sequences=beams,
         max_new_tokens=MOST,
-        length_penalty=0.0,
-        early_stopping=True,
         do_sample=False,
         bad_words_ids=[[PAD]],
         return_dict_in_generate=True,
         output_scores=True,
+        **searching,
     )
     found = beam_search(
-        ours, tokens, beams=beams, length_penalty=0.0, max_length=MOST, bos=BOS, eos=EOS, source_mask=mask, pad=PAD
+        ours, tokens, beams=beams, length_penalty=exponent, max_length=MOST, bos=BOS, eos=EOS, source_mask=mask, pad=PAD
     )
     written = expected.sequences[:, 1:].unflatten(0, (5, beams)).tolist()
     for row, hypotheses in enumerate(found):
@@ -144,17 +150,65 @@ def log_probability(model: EncoderDecoder, source: torch.Tensor, written: list[i
     return float(nats[torch.arange(len(written)), torch.tensor(written)].detach().sum())
 
 
-@pytest.mark.parametrize("exponent", [0.0, 0.6, 2.0])
-def test_with_all_beams_it_finds_the_best_of_all_sequences(exponent):
-    model, source = small(), torch.tensor([[3, 4, 5]])
-    most, others = 3, (0, 1, 3, 4, 5)
+EXPONENTS = pytest.mark.parametrize("exponent", [0.0, 0.6, 2.0, -1.0])
+
+
+@EXPONENTS
+def test_with_enough_beams_it_ranks_all_sequences_that_there_are(exponent):
+    model, source = small(vocab_size=4), torch.tensor([[3, 0, 3]])
+    most, others = 3, (0, 1, 3)
     ended = [(*y, EOS) for n in range(most) for y in itertools.product(others, repeat=n)]
     cut_off = list(itertools.product(others, repeat=most))
     scores = {y: log_probability(model, source, list(y)) / ((5 + len(y)) / 6) ** exponent for y in ended + cut_off}
-    best = max(scores, key=scores.__getitem__)
-    (found,) = beam_search(model, source, beams=3, length_penalty=exponent, max_length=most, bos=BOS, eos=EOS)
-    assert found[0].tokens == [token for token in best if token != EOS]
-    assert found[0].score == pytest.approx(scores[best])
+    ranking = sorted(scores, key=scores.__getitem__, reverse=True)
+    (found,) = beam_search(model, source, beams=64, length_penalty=exponent, max_length=most, bos=BOS, eos=EOS)
+    assert [h.tokens for h in found] == [[token for token in y if token != EOS] for y in ranking]
+    assert [h.score for h in found] == pytest.approx([scores[y] for y in ranking])
+
+
+def searched_to_the_end(model, source, beams, exponent, most) -> list[list[int]]:
+    """A beam search of one source that never stops before `most`, and keeps no cache."""
+    alive, finished = [((), 0.0)], []
+    for length in range(1, most + 1):
+        logits = model(source.expand(len(alive), -1), torch.tensor([[BOS, *tokens] for tokens, _ in alive]))
+        nats = logits[:, -1].log_softmax(dim=-1).tolist()
+        longer = [((*y, v), log_p + nats[i][v]) for i, (y, log_p) in enumerate(alive) for v in range(model.vocab_size)]
+        best = sorted(longer, key=lambda one: -one[1])[: 2 * beams]
+        ended = [y[-1] == EOS or length == most for y, _ in best]
+        for (y, log_p), end in zip(best[:beams], ended, strict=False):
+            finished += [(y, log_p / ((5 + length) / 6) ** exponent)] if end else []
+        alive = [one for one, end in zip(best, ended, strict=True) if not end][:beams]
+    ranking = sorted(finished, key=lambda one: -one[1])[:beams]
+    return [[token for token in y if token != EOS] for y, _ in ranking]
+
+
+@EXPONENTS
+@pytest.mark.parametrize("seed", range(4))
+def test_stopping_early_loses_nothing(seed, exponent):
+    model = small(seed, vocab_size=10)
+    with torch.no_grad():
+        model.head.weight[EOS] *= 2  # so that much ends before the last step
+    for row in sources(seed)[0].clamp(max=9):
+        (found,) = beam_search(model, row[None], beams=3, length_penalty=exponent, max_length=9, bos=BOS, eos=EOS)
+        assert [h.tokens for h in found] == searched_to_the_end(model, row[None], 3, exponent, 9)
+
+
+def test_a_source_that_is_done_leaves_the_batch(monkeypatch):
+    _, model = shared_models(5)
+    with torch.no_grad():
+        model.head.bias[EOS] += 4  # so that most is said early
+    tokens, lengths = sources(5)
+    decode, at_once = model.decode, []
+
+    def counted(last, *rest, **named):
+        at_once.append(len(last))
+        return decode(last, *rest, **named)
+
+    monkeypatch.setattr(model, "decode", counted)
+    beam_search(model, tokens, beams=3, max_length=14, bos=BOS, eos=EOS, source_mask=padding_mask(lengths, 7))
+    assert at_once[:2] == [5, 15], "of each source at first one prefix, then three"
+    assert at_once[1:] == sorted(at_once[1:], reverse=True) and at_once[-1] < 15
+    assert len(at_once) < 14
 
 
 def test_a_hypothesis_carries_its_own_score():
@@ -183,7 +237,6 @@ def test_a_batch_changes_nothing():
     [
         ({"beams": 0}, "beams=0 must be at least 1"),
         ({"max_length": 0}, "max_length=0 must be at least 1"),
-        ({"beams": 4}, "beams=4 must be at most half of vocab_size=6"),
     ],
 )
 def test_bad_settings_are_refused(wrong, message):

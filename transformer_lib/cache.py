@@ -5,6 +5,7 @@ the new tokens. The caller makes one cache a layer and owns it; the model reads 
 cache holds the keys and values of the memory, which are projected once and then only read.
 """
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -67,11 +68,24 @@ class KVCache:
             raise ValueError("this KVCache is empty: append keys and values before reading them")
         return self._keys[:, :, : self.length], self._values[:, :, : self.length]
 
-    def reorder(self, rows: Int[Tensor, " B2"]) -> None:
+    def reorder(self, rows: Int[Tensor, " n"]) -> None:
         """Make row i of the batch what row rows[i] was: how a beam search keeps its survivors.
+
+        Only what is held moves, and nothing if all rows stay; views that were read before no longer hold.
 
         Args:
             rows: Rows of the batch as it is; one may come twice, or not at all.
         """
-        if self._keys is not None and self._values is not None:
-            self._keys, self._values = self._keys[rows], self._values[rows]
+        if self._keys is None or self._values is None:
+            return
+        n = len(rows)
+        if n == len(self._keys) and torch.equal(rows, torch.arange(n, device=rows.device)):
+            return
+        self._keys, self._values = (self._moved(held, rows) for held in (self._keys, self._values))
+
+    def _moved(self, held: Tensor, rows: Tensor) -> Tensor:
+        """Its rows in their new order, in the room that it has unless there are more of them."""
+        moved = held[:, :, : self.length].index_select(0, rows)
+        room = held[: len(rows)] if len(rows) <= len(held) else held.new_empty(len(rows), *held.shape[1:])
+        room[:, :, : self.length] = moved
+        return room

@@ -8,10 +8,12 @@ finished sequences Y, which differ in length, by (Wu et al. 2016, arXiv:1609.081
 since a log-probability only falls as tokens are added. Vaswani et al. 2017, section 6.1, use 4 beams and a = 0.6.
 """
 
+import math
 from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Int
 from torch import Tensor
 
@@ -123,8 +125,11 @@ def beam_search(
     """Write a target for each source of a batch.
 
     The source is encoded once; its keys and values, and those of the target so far, are cached, so that a step costs
-    one position. A prefix that ends among the best `beams` continuations is finished; a row stops when it has `beams`
-    finished ones, or at max_length, where whatever is best ends as it is. With one beam this is greedy.
+    one position. A prefix that ends among the best `beams` continuations is finished, and the best K finished ones are
+    kept. The others go on, until none of them can still come to beat the worst of these: its log-probability can only
+    fall, so divided by the largest penalty that is left to it, it bounds every score that may follow. At max_length
+    whatever is best ends as it is. A source that is done leaves the batch. With one beam this is greedy, which ends
+    where it writes end.
 
     Args:
         model: In evaluation mode, or its dropout acts.
@@ -141,68 +146,97 @@ def beam_search(
         For each source up to K hypotheses, best first.
 
     Raises:
-        ValueError: If a size is less than 1, or there are not enough tokens for the beams.
+        ValueError: If a size is less than 1.
     """
     for name, size in (("beams", beams), ("max_length", max_length)):
         if size < 1:
             raise ValueError(f"{name}={size} must be at least 1: nothing would be written")
-    V = model.vocab_size
-    if 2 * beams > V:
-        raise ValueError(f"beams={beams} must be at most half of vocab_size={V}: each step ranks twice as many tokens")
-    B = source.shape[0]
-    memory = model.encode(source, source_mask=source_mask).repeat_interleave(beams, dim=0)  # (B K, S, D)
-    memory_mask = source_mask
-    if source_mask is not None and source_mask.ndim == 4 and source_mask.shape[0] == B:
-        memory_mask = source_mask.repeat_interleave(beams, dim=0)
+    B, V = source.shape[0], model.vocab_size
+    memory = model.encode(source, source_mask=source_mask)
+    memory_mask = None if source_mask is None else _of_each(source_mask, B)
     cache = model.new_cache(max_length, memory.shape[1])
-    first_rows = torch.arange(B, device=source.device)[:, None] * beams  # where each source's beams begin
+    candidates = 2 * beams if beams > 1 else 1  # of each beam at most one ends, so that K go on; greedy needs no more
+    finished = _Finished(B, beams, max_length, eos, like=memory)
+    rows = torch.arange(B, device=source.device)  # the sources that are not done, n of them
 
-    tokens = source.new_empty((B, beams, 0), dtype=torch.int64)
-    last = torch.full((B * beams, 1), bos, device=source.device)
-    scores = memory.new_full((B, beams), -torch.inf)
-    scores[:, 0] = 0.0  # all beams begin alike: only one may be continued, or they would stay alike
-    finished: list[list[Hypothesis]] = [[] for _ in range(B)]
-
+    tokens = torch.full((B, 1, 1), bos, device=source.device)  # of each its live prefixes: at first there is but one
+    scores = memory.new_zeros(B, 1)
     for length in range(1, max_length + 1):
-        logits = model.decode(last, memory, memory_mask=memory_mask, cache=cache)[:, -1]
-        nats = logits.log_softmax(dim=-1)
+        n, live = scores.shape
+        last = tokens[:, :, -1:].flatten(end_dim=1)
+        nats = model.decode(last, memory, memory_mask=memory_mask, cache=cache)[:, -1].log_softmax(dim=-1)
         if pad is not None:
             nats[:, pad] = -torch.inf
-        continued = scores[:, :, None] + nats.unflatten(0, (B, beams))  # (B, K, V)
-        best, where = continued.flatten(start_dim=1).topk(2 * beams)  # enough: of each beam at most one ends
+        continued = (scores[:, :, None] + nats.unflatten(0, (n, live))).flatten(start_dim=1)  # (n, live V)
+        best, where = continued.topk(min(candidates, live * V))
         beam, token = where // V, where % V
+        tokens = torch.cat((_pick(tokens, beam), token[..., None]), dim=2)
         ends = (token == eos) | (length == max_length)
-        _collect(finished, tokens, beam, token, best, ends, beams, length, length_penalty, eos)
-        if all(len(row) >= beams for row in finished):
-            break
+        ended = best.masked_fill(~ends, -torch.inf)[:, :beams]
+        finished.add(rows, tokens[:, :beams, 1:], ended, length_penalty_of(length, length_penalty))
 
         # The first K that go on; `ends` sorts last, and a stable sort keeps the order of the rest.
         kept = ends.long().argsort(dim=1, stable=True)[:, :beams]
-        scores, beam, token = (t.gather(1, kept) for t in (best, beam, token))
-        tokens = torch.cat((tokens.gather(1, beam[..., None].expand(-1, -1, length - 1)), token[..., None]), dim=2)
-        last = token.reshape(-1, 1)
-        for own, _ in cache:  # the memory's keys and values are the same for all beams of a source
-            own.reorder((first_rows + beam).flatten())
-    return [sorted(row, key=lambda hypothesis: -hypothesis.score)[:beams] for row in finished]
+        scores, beam, tokens = (_pick(t, kept) for t in (best.masked_fill(ends, -torch.inf), beam, tokens))
+        most = max(length_penalty_of(left, length_penalty) for left in (length + 1, max_length))
+        going = scores[:, 0] / most > finished.worst(rows)
+        if not going.any():
+            break
+
+        parents = (torch.arange(n, device=source.device)[:, None] * live + beam)[going].flatten()
+        rows, scores, tokens = rows[going], scores[going], tokens[going]
+        if regrouped := len(parents) != len(memory):  # else each beam has a parent of the same source
+            memory, memory_mask = memory[parents], None if memory_mask is None else memory_mask[parents]
+        for own, of_memory in cache:
+            own.reorder(parents)
+            if regrouped:
+                of_memory.reorder(parents)
+    return finished.hypotheses()
 
 
-def _collect(
-    finished: list[list[Hypothesis]],
-    tokens: Int[Tensor, "B K T"],
-    beam: Tensor,
-    token: Tensor,
-    best: Tensor,
-    ends: Tensor,
-    beams: int,
-    length: int,
-    length_penalty: float,
-    eos: int,
-) -> None:
-    """Add what ends among the best K continuations of each row that still searches."""
-    for row, rank in ends[:, :beams].nonzero().tolist():
-        score = float(best[row, rank])
-        if len(finished[row]) < beams and score > -torch.inf:
-            written = tokens[row, beam[row, rank]].tolist()
-            if token[row, rank] != eos:
-                written.append(int(token[row, rank]))
-            finished[row].append(Hypothesis(written, score / length_penalty_of(length, length_penalty), score))
+class _Finished:
+    """The best K hypotheses of each source, best first; those with a score of -inf are still to come."""
+
+    def __init__(self, B: int, beams: int, max_length: int, eos: int, like: Tensor) -> None:
+        self._eos = eos
+        self._scores = self._nats = like.new_full((B, beams), -torch.inf)
+        self._tokens = torch.full((B, beams, max_length), eos, device=like.device)
+
+    def add(self, rows: Int[Tensor, " n"], tokens: Int[Tensor, "n K T"], nats: Tensor, penalty: float) -> None:
+        """Rank more sequences, of the same length, among those of some sources; nats of -inf adds none."""
+        tokens = F.pad(tokens, (0, self._tokens.shape[2] - tokens.shape[2]), value=self._eos)
+        merged = [
+            torch.cat((old[rows], new), dim=1)
+            for old, new in ((self._scores, nats / penalty), (self._nats, nats), (self._tokens, tokens))
+        ]
+        order = merged[0].argsort(dim=1, descending=True, stable=True)[:, : self._scores.shape[1]]
+        self._scores, self._nats, self._tokens = (
+            old.index_copy(0, rows, _pick(new, order))
+            for old, new in zip((self._scores, self._nats, self._tokens), merged, strict=True)
+        )
+
+    def worst(self, rows: Int[Tensor, " n"]) -> Tensor:
+        """The score to beat, for each of these sources: -inf until there are K."""
+        return self._scores[rows, -1]
+
+    def hypotheses(self) -> list[list[Hypothesis]]:
+        """All of them; what follows the first end is filling."""
+        table = zip(self._tokens.tolist(), self._scores.tolist(), self._nats.tolist(), strict=True)
+        return [
+            [
+                Hypothesis(written[: written.index(self._eos)] if self._eos in written else written, score, nats)
+                for written, score, nats in zip(*row, strict=True)
+                if score > -math.inf
+            ]
+            for row in table
+        ]
+
+
+def _pick(of_beams: Tensor, beam: Int[Tensor, "n K"]) -> Tensor:
+    """Of each row of (n, beams, …) some of its beams: (n, K, …)."""
+    return torch.take_along_dim(of_beams, beam if of_beams.ndim == 2 else beam[..., None], dim=1)
+
+
+def _of_each(mask: Bool[Tensor, "..."], B: int) -> Bool[Tensor, "B _ _ S"]:
+    """A mask of four dimensions with a row for each source."""
+    return mask[(None,) * (4 - mask.ndim)].expand(B, -1, -1, -1)
