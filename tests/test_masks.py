@@ -89,5 +89,20 @@ def test_a_float_mask_is_refused_rather_than_added_to_the_scores():
         require_mask(torch.ones(2, 2).tril(), (1, 1, 2, 2))
 
 
+@pytest.mark.parametrize("inference", [False, True])
+def test_a_mask_that_passed_is_read_again_where_it_was_changed_or_meets_other_scores(inference):
+    with torch.inference_mode(inference):
+        mask = causal_mask(3)
+        for _ in range(2):
+            require_mask(mask, (1, 1, 3, 3))
+        with pytest.raises(ValueError, match="must broadcast"):
+            require_mask(mask, (1, 1, 3, 4))
+        mask.view(9)[3:6] = False
+        with pytest.raises(ValueError, match=r"leaves row \(1,\) empty"):
+            require_mask(mask, (1, 1, 3, 3))
+        mask[1, 2] = True
+        require_mask(mask, (1, 1, 3, 3))
+
+
 def test_the_causal_pattern_has_a_name():
     assert repr(CAUSAL) == "CAUSAL"

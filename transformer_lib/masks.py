@@ -96,6 +96,8 @@ def prefix_mask(prefix_lengths: Int[Tensor, " B"], T: int) -> Bool[Tensor, "B 1 
 def require_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
     """Raise unless a mask is boolean, broadcasts to the scores, and leaves every query a key to see.
 
+    One mask serves every layer, and often every step: it is looked through once, and again only where it was changed.
+
     Args:
         mask: What was given as one.
         scores_shape: (B, H, T, S), or as many of these as the scores have.
@@ -104,6 +106,9 @@ def require_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
         TypeError: If it is not boolean: a float mask would be added to the scores, and 0 and 1 hide nothing.
         ValueError: If it does not broadcast, or a row is empty.
     """
+    passed = None if mask.is_inference() else (mask._version, *scores_shape)  # which changes in place count up
+    if passed is not None and vars(mask).get("_passed") == passed:
+        return
     if mask.dtype != torch.bool:
         raise TypeError(f"mask of {mask.dtype} must be torch.bool, True where a query may attend: use mask.bool()")
     sizes = zip(reversed(mask.shape), reversed(scores_shape), strict=False)
@@ -113,6 +118,7 @@ def require_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
             "or (B, 1, T, S) with a mask for each sequence; padding_mask gives (B, 1, 1, S)"
         )
     refuse_empty_rows(mask)
+    vars(mask)["_passed"] = passed
 
 
 def refuse_empty_rows(mask: Bool[Tensor, "..."]) -> None:
