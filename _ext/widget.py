@@ -12,7 +12,8 @@ widgets.css, widgets.js (the registry) and bigram.js, with bigram.css where ther
 because ES modules do not load from file://, and only pages that hold a widget load them.
 
 `:weights: ../trained/NAME`, a folder named relative to the document, puts that model beside bigram.js in the site, as
-bigram-weights.js. No page loads it: it is large, so the widget asks for it when a reader wants it.
+bigram-weights.js. No page loads it: it is large, so the widget asks for it when a reader wants it. Further folders, with
+a space between, become bigram-NAME-weights.js, and are known by the name "bigram-NAME".
 """
 
 import html
@@ -53,12 +54,14 @@ class Widget(SphinxDirective):
                 raise self.error(f"widget {name!r} cannot read its data {relative}: {error}") from error
             node["data"] = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         if "weights" in self.options:
-            relative, absolute = self.env.relfn2path(self.options["weights"])
-            for file in weights.FILES:
-                self.env.note_dependency(f"{relative}/{file}")
-                if not Path(absolute, file).is_file():
-                    raise self.error(f"widget {name!r} has no model: {relative}/{file} does not exist")
-            node["weights"] = absolute
+            node["weights"] = {}
+            for number, folder in enumerate(self.options["weights"].split()):
+                relative, absolute = self.env.relfn2path(folder)
+                for file in weights.FILES:
+                    self.env.note_dependency(f"{relative}/{file}")
+                    if not Path(absolute, file).is_file():
+                        raise self.error(f"widget {name!r} has no model: {relative}/{file} does not exist")
+                node["weights"][f"{name}-{Path(absolute).name}" if number else name] = absolute
         self.state.nested_parse(self.content, self.content_offset, node)
         return [node]
 
@@ -88,10 +91,10 @@ def load_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, d
         if (folder / f"{name}.css").is_file():
             app.add_css_file(f"../widgets/{name}.css")
     for node in found:
-        if "weights" in node:
-            target = Path(app.outdir) / "widgets" / f"{node['name']}-weights.js"
+        for name, model in node.get("weights", {}).items():
+            target = Path(app.outdir) / "widgets" / f"{name}-weights.js"
             target.parent.mkdir(exist_ok=True)
-            target.write_text(weights.script(node["name"], Path(node["weights"])), encoding="utf-8")
+            target.write_text(weights.script(name, Path(model)), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict:

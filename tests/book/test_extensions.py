@@ -17,7 +17,7 @@ The loss is {glue:text}`chapters/01_trial.ipynb::loss:.2f`, and $\\R$ is a set o
 
 ```{widget} trial
 :data: trial.json
-:weights: trained/trial
+:weights: trained/trial trained/other
 
 Shown without JavaScript.
 ```
@@ -41,10 +41,11 @@ def trial(tmp_path_factory) -> Path:
     for name in ("widgets.js", "widgets.css"):
         shutil.copy(ROOT / "extra" / "widgets" / name, widgets)
     (widgets / "trial.js").write_text('BookWidgets.register("trial", (element, data) => element.append(data.text));')
-    trained = book / "trained" / "trial"
-    trained.mkdir(parents=True)
-    (trained / "config.json").write_text('{"d_model": 4}', encoding="utf-8")
-    (trained / "model.safetensors").write_bytes(WEIGHTS)
+    for name, d_model in (("trial", 4), ("other", 6)):
+        trained = book / "trained" / name
+        trained.mkdir(parents=True)
+        (trained / "config.json").write_text(json.dumps({"d_model": d_model}), encoding="utf-8")
+        (trained / "model.safetensors").write_bytes(WEIGHTS)
     store_losses(book, "1.25")
     return book
 
@@ -82,11 +83,12 @@ def test_widget_has_a_place_its_data_and_its_scripts(built):
     assert all(tag.has_attr("defer") and tag.get("type") != "module" for tag in scripts)
 
 
-def test_stored_model_becomes_a_script_that_no_page_loads(built):
-    script = (built / "widgets" / "trial-weights.js").read_text(encoding="utf-8")
-    assert script.startswith('(BookWidgets.weights ??= {})["trial"] = {')
+@pytest.mark.parametrize(("name", "d_model"), [("trial", 4), ("trial-other", 6)])
+def test_stored_model_becomes_a_script_that_no_page_loads(built, name, d_model):
+    script = (built / "widgets" / f"{name}-weights.js").read_text(encoding="utf-8")
+    assert script.startswith(f'(BookWidgets.weights ??= {{}})["{name}"] = {{')
     model = json.loads(script.split(" = ", 1)[1].removesuffix(";\n"))
-    assert model["config"] == {"d_model": 4}
+    assert model["config"] == {"d_model": d_model}
     assert base64.b64decode(model["safetensors"]) == WEIGHTS
     assert not soup(built / "intro.html").select("script[src*='weights']")
 
