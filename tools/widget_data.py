@@ -188,6 +188,45 @@ def pronounce() -> dict:
     }
 
 
+PROMPTS = {
+    "a speaker": "JULIET:\n",
+    "Macbeth": "Is this a dagger which I see before me,\nThe handle toward my ",
+    "a name no play has": "VORTIMOND:\nMy name is Vortimond.\n\nKING:\nVortimond?\n\nVORTIMOND:\nAy, my lord, Vort",
+}
+
+
+def gpt() -> dict:
+    """The GPT's alphabet, texts to begin with, and a speech that it was not trained on."""
+    macbeth = shakespeare.plays()["Macbeth"]
+    start, end = macbeth.index("She should have died hereafter"), macbeth.index("Signifying nothing.")
+    return {
+        "symbols": CharacterTokenizer.train(shakespeare.load().train).symbols,
+        "prompts": [{"name": name, "text": text} for name, text in PROMPTS.items()],
+        "passage": {"name": "Macbeth, held out", "text": macbeth[start:end] + "Signifying nothing.\n"},
+    }
+
+
+HIDDEN = {  # lines of held-out plays, and what is hidden of each
+    "I have thee not, and yet I see thee still.": ["have"],
+    "Life's but a walking shadow, a poor player": ["k", "d"],
+    "Against whose fury and unmatched force": ["fury"],
+    "I to the world am like a drop of water": ["world"],
+}
+MARKS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def blanks() -> dict:
+    """The characters that BERT and its twin know, and texts to hide some of."""
+    symbols = CharacterTokenizer.train(shakespeare.load().train).symbols
+    config = json.loads((ROOT / "trained" / "bert" / "config.json").read_text(encoding="utf-8"))
+    return {
+        "symbols": symbols,
+        "marks": {mark: len(symbols) + i for i, mark in enumerate(MARKS)},
+        "texts": [{"text": text, "hide": hide} for text, hide in HIDDEN.items()],
+        "most": config["context_length"] - 2,
+    }
+
+
 WIDGETS = {
     "bigram": bigram,
     "merges": merges,
@@ -197,6 +236,8 @@ WIDGETS = {
     "masks": masks,
     "translate": translate,
     "pronounce": pronounce,
+    "gpt": gpt,
+    "blanks": blanks,
 }
 
 

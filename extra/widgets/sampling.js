@@ -66,17 +66,10 @@
 
   const percent = (p) => (p > 0 && p < 0.0005 ? "<0.1%" : `${(100 * p).toFixed(1)}%`);
 
-  BookWidgets.sampling = { distribution, entropy };
-
-  BookWidgets.register("sampling", (root, { contexts, model }) => {
-    const OFF = { temperature: 1, k: 0, p: 1, least: 0 };
-    let context, before, order, knobs, seed = 1;
-    let uniform, tally, draws; // tally[i]: how often token i was drawn; draws: the last ones
-
-    const chooser = element("select", { onchange: () => load(chooser.selectedIndex) });
-    chooser.append(...contexts.map(({ text }) => element("option", {}, `… ${visible(text)}`)));
-
-    const turn = (name) => (value) => { knobs[name] = value; change(); };
+  /** A slider for each of the four; settings() is what `distribution` takes, changed() is called when one is moved. */
+  function knobs(changed) {
+    const OFF = { temperature: 1, k: 0, p: 1, least: 0 }, at = { ...OFF };
+    const turn = (name) => (value) => { at[name] = value; changed(); };
     const sliders = {
       temperature: slider("temperature", { min: 0, max: 2, step: 0.05, value: 1,
         show: (value) => (value === 0 ? "0 greedy" : value.toFixed(2)) }, turn("temperature")),
@@ -87,6 +80,23 @@
       least: slider("min-p", { min: 0, max: 0.5, step: 0.01, value: 0,
         show: (value) => (value === 0 ? "off" : value.toFixed(2)) }, turn("least")),
     };
+    return {
+      nodes: Object.values(sliders).map(({ node }) => node),
+      reset: () => { for (const name in OFF) sliders[name].set(at[name] = OFF[name]); },
+      settings: () => ({ temperature: at.temperature, k: at.k || null, p: at.p < 1 ? at.p : null, least: at.least || null }),
+    };
+  }
+
+  BookWidgets.sampling = { distribution, entropy, percent, knobs };
+
+  BookWidgets.register("sampling", (root, { contexts, model }) => {
+    let context, before, order, seed = 1;
+    let uniform, tally, draws; // tally[i]: how often token i was drawn; draws: the last ones
+
+    const chooser = element("select", { onchange: () => load(chooser.selectedIndex) });
+    chooser.append(...contexts.map(({ text }) => element("option", {}, `… ${visible(text)}`)));
+
+    const sliders = knobs(() => change());
     const summary = element("p", { class: "sampling-summary", role: "status" });
     const table = element("table", { class: "sampling-table" });
     const strip = element("p", { class: "sampling-strip", role: "status" });
@@ -94,7 +104,7 @@
     root.append(
       element("div", { class: "widget-controls" }, element("label", { class: "sampling-context" }, "after ", chooser),
         model ? element("span", { class: "widget-note" }, model) : ""),
-      element("div", { class: "sampling-knobs" }, ...Object.values(sliders).map(({ node }) => node)),
+      element("div", { class: "sampling-knobs" }, ...sliders.nodes),
       summary,
       table,
       element("div", { class: "widget-controls" },
@@ -113,8 +123,7 @@
     }
 
     function reset() {
-      knobs = { ...OFF };
-      for (const [name, { set }] of Object.entries(sliders)) set(OFF[name]);
+      sliders.reset();
       change();
     }
 
@@ -126,10 +135,7 @@
       draw();
     }
 
-    function after() {
-      const { temperature, k, p, least } = knobs;
-      return distribution(context.logits, { temperature, k: k || null, p: p < 1 ? p : null, least: least || null });
-    }
+    const after = () => distribution(context.logits, sliders.settings());
 
     function drawOne() {
       const token = choose(after(), uniform);

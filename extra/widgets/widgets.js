@@ -50,6 +50,7 @@ const BookWidgets = (() => {
     const present = () => [...document.scripts].some(({ src }) => src && new URL(src).pathname === pathname);
     scripts[file] ??= present() ? Promise.resolve() : new Promise((resolve, reject) => {
       const node = element("script", { src: href, onload: resolve });
+      node.async = false; // they run in the order in which they are asked for
       node.onerror = () => {
         node.remove();
         delete scripts[file]; // so that it can be tried again
@@ -68,6 +69,25 @@ const BookWidgets = (() => {
       return make(config, parse(bytesOf(safetensors)));
     }).catch((error) => { delete models[name]; throw error; });
     return models[name];
+  }
+
+  /** Work that never stalls the page: run(generator) does all of it in slices, and is false if it was given up meanwhile,
+   *  for another or by stop(). What is yielded as `seen` is shown at once. */
+  function inSlices(milliseconds = 25) {
+    const seen = {};
+    let job = 0;
+    async function run(worker) {
+      const mine = ++job;
+      let until = performance.now() + milliseconds;
+      for (const pause of worker) {
+        if (pause !== seen && performance.now() < until) continue;
+        await new Promise((resume) => setTimeout(resume));
+        if (mine !== job) return false;
+        until = performance.now() + milliseconds;
+      }
+      return true;
+    }
+    return { run, stop: () => { job += 1; }, seen };
   }
 
   /** A seeded generator of numbers in [0, 1) (mulberry32), so that a reader can replay what a widget drew. */
@@ -157,5 +177,5 @@ const BookWidgets = (() => {
 
   const button = (words, onclick) => element("button", { type: "button", class: "widget-button", onclick }, words);
 
-  return { register, element, script, model, random, choose, visible, textArea, slider, choice, seedField, button };
+  return { register, element, script, model, inSlices, random, choose, visible, textArea, slider, choice, seedField, button };
 })();

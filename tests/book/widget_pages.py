@@ -1,9 +1,11 @@
 """Pages that hold nothing but widgets, as the directive makes them, and what is measured on them."""
 
 import json
+import shutil
 from importlib.resources import files
 from pathlib import Path
 
+import weights
 import widget_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +63,13 @@ def write_page(folder: Path, data: dict[str, object]) -> str:
         encoding="utf-8",
     )
     return page.as_uri()
+
+
+def lay(folder: Path, name: str, trained: Path) -> Path:
+    """The widgets' files and a model's weights side by side in a folder, as in the site."""
+    shutil.copytree(ROOT / "extra" / "widgets", folder, dirs_exist_ok=True)
+    (folder / f"{name}-weights.js").write_text(weights.script(name, trained), encoding="utf-8")
+    return folder
 
 
 def turn(page, theme: str) -> None:
