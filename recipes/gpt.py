@@ -23,7 +23,7 @@ SEED = 0
 CONTEXT_LENGTH = 128
 SIZES = {"d_model": 160, "n_layers": 4, "n_heads": 5, "d_ff": 640}
 BATCH_SIZE = 32
-TRAINING = TrainConfig(steps=4800, max_norm=1.0, log_every=200, checkpoint_every=200)
+TRAINING = TrainConfig(steps=3600, max_norm=1.0, log_every=200, checkpoint_every=200)
 WARM_UP = 96
 MUON_RATE, ADAMW_RATE, WEIGHT_DECAY = 0.02, 4e-3, 0.01
 BFLOAT16 = True

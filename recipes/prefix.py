@@ -25,12 +25,13 @@ from transformer_lib.training import TrainConfig, load, random_windows, train
 from transformer_lib.training.losses import in_bfloat16
 
 SEEDS = (0, 1)
-STEPS, BATCH_SIZE = 250, 32
+STEPS, BATCH_SIZE = 120, 32
 MUON_RATE, ADAMW_RATE = 4e-3, 8e-4  # a fifth of those of recipes/gpt.py
-WARM_UP = 20
+WARM_UP = 10
 MASKS = ("causal", "prefix")
 TUNED_FROM, TUNED_TO = 0.25, 0.75  # prefixes, as shares of the context
 SCORED = 0.5  # the prefix of the windows that are scored, as a share of the context
+WINDOWS = 600  # that are scored, evenly spread over the text
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -73,11 +74,11 @@ def tune(model: LanguageModel, tokens: Tensor, mask: str, seed: int) -> Language
 
 @torch.no_grad()
 def scores(model: LanguageModel, tokens: Tensor, mask: str) -> Tensor:
-    """(windows, characters after the prefix) in nats; the windows follow one another and cover the text once."""
+    """(windows, characters after the prefix) in nats."""
     length = model.context_length
-    count = (len(tokens) - 1) // length
-    inputs, targets = (tokens[first : first + count * length].view(count, length) for first in (0, 1))
-    lengths = torch.full((count,), round(SCORED * length))
+    starts = torch.arange(0, len(tokens) - length, max(length, len(tokens) // WINDOWS))
+    inputs, targets = (tokens[starts[:, None] + torch.arange(first, first + length)] for first in (0, 1))
+    lengths = torch.full((len(starts),), round(SCORED * length))
     batches = zip(inputs.split(32), targets.split(32), lengths.split(32), strict=True)
     parts = [suffix_nats(model, batch, mask) for batch in batches]
     return torch.cat([nats[:, scored[0]] for nats, scored in parts])
