@@ -7,10 +7,10 @@ large files can wait, and the rest works without.
 import sys
 from collections.abc import Iterable
 
-from transformer_lib.data import pronunciation, shakespeare, vocabularies, weights
+from transformer_lib.data import pronunciation, recordings, shakespeare, vocabularies, weights
 from transformer_lib.data.archives import Archive, ArchiveError
 
-DATA = (shakespeare.ARCHIVE, *vocabularies.ARCHIVES, pronunciation.ARCHIVE)
+DATA = (shakespeare.ARCHIVE, *vocabularies.ARCHIVES, pronunciation.ARCHIVE, recordings.ARCHIVE)
 WEIGHTS = weights.ARCHIVES
 
 

@@ -4,6 +4,7 @@ from transformer_lib.pretrained.renaming import (
     SHARED,
     STACKED,
     STACKED_TRANSPOSED,
+    STACKED_WITHOUT_KEYS,
     TRANSPOSED,
     Row,
     neighbours_to_halves,
@@ -103,4 +104,54 @@ BERT_KEYS = [row._replace(theirs=f"bert.{row.theirs}") for row in BERT_ENCODER_K
     ("cls.predictions.decoder.weight", "head.vocabulary.weight"),
     ("cls.predictions.decoder.bias", "head.vocabulary.bias"),
     ("cls.predictions.bias", "head.vocabulary.bias"),
+)
+
+
+def _whisper_side(side: str) -> list[Row]:
+    """Rows of the encoder's blocks in a file of CTranslate2, which are also in the decoder's."""
+    there, here = f"{side}/layer_{{i}}", f"{side}.{{i}}"
+    of_kinds = [
+        (f"{there}/self_attention/linear_1", f"{here}.attention.w_o"),
+        (f"{there}/ffn/linear_0", f"{here}.feed_forward.up"),
+        (f"{there}/ffn/linear_1", f"{here}.feed_forward.down"),
+    ]
+    norms = [
+        (f"{there}/self_attention/layer_norm", f"{here}.attention_residual.norm"),
+        (f"{there}/ffn/layer_norm", f"{here}.feed_forward_residual.norm"),
+        (f"{side}/layer_norm", f"{side}_norm"),
+    ]
+    q, k, v = (f"{here}.attention.w_{part}" for part in "qkv")
+    return table(
+        (f"{there}/self_attention/linear_0/weight", f"{q}.weight {k}.weight {v}.weight", STACKED),
+        (f"{there}/self_attention/linear_0/bias", f"{q}.bias {v}.bias", STACKED_WITHOUT_KEYS),
+        *((f"{theirs}/{kind}", f"{ours}.{kind}") for theirs, ours in of_kinds for kind in ("weight", "bias")),
+        *((f"{theirs}/gamma", f"{ours}.weight") for theirs, ours in norms),
+        *((f"{theirs}/beta", f"{ours}.bias") for theirs, ours in norms),
+    )
+
+
+WHISPER_KEYS = (
+    _whisper_side("encoder")
+    + _whisper_side("decoder")
+    + table(
+        ("encoder/conv1/weight", "source_embedding.narrow.weight"),
+        ("encoder/conv1/bias", "source_embedding.narrow.bias"),
+        ("encoder/conv2/weight", "source_embedding.halve.weight"),
+        ("encoder/conv2/bias", "source_embedding.halve.bias"),
+        ("encoder/position_encodings/encodings", "source_embedding.positions.table.weight"),
+        ("decoder/embeddings/weight", "target_embedding.tokens.weight head.weight", SHARED),
+        ("decoder/position_encodings/encodings", "target_embedding.positions.table.weight"),
+        ("decoder/layer_{i}/attention/linear_0/weight", "decoder.{i}.cross_attention.w_q.weight"),
+        ("decoder/layer_{i}/attention/linear_0/bias", "decoder.{i}.cross_attention.w_q.bias"),
+        (
+            "decoder/layer_{i}/attention/linear_1/weight",
+            "decoder.{i}.cross_attention.w_k.weight decoder.{i}.cross_attention.w_v.weight",
+            STACKED,
+        ),
+        ("decoder/layer_{i}/attention/linear_1/bias", "decoder.{i}.cross_attention.w_v.bias", STACKED_WITHOUT_KEYS),
+        ("decoder/layer_{i}/attention/linear_2/weight", "decoder.{i}.cross_attention.w_o.weight"),
+        ("decoder/layer_{i}/attention/linear_2/bias", "decoder.{i}.cross_attention.w_o.bias"),
+        ("decoder/layer_{i}/attention/layer_norm/gamma", "decoder.{i}.cross_residual.norm.weight"),
+        ("decoder/layer_{i}/attention/layer_norm/beta", "decoder.{i}.cross_residual.norm.bias"),
+    )
 )

@@ -31,6 +31,20 @@ STACKED_TRANSPOSED = Transform(
 SHARED = Transform("the same in several places", lambda x, n: (x,) * n, lambda parts: parts[0])
 
 
+def _without_keys(x: Tensor, n: int) -> tuple[Tensor, ...]:
+    parts = x.chunk(n + 1)
+    if bool(parts[n - 1].any()):
+        raise ValueError("the keys have a bias, and here they have none: it is no tensor of a Whisper")
+    return parts[: n - 1] + parts[n:]
+
+
+STACKED_WITHOUT_KEYS = Transform(
+    "biases of queries, keys and values, or of keys and values, of which those of keys are 0",
+    _without_keys,
+    lambda parts: torch.cat((*parts[:-1], torch.zeros_like(parts[-1]), parts[-1])),
+)
+
+
 def neighbours_to_halves(n_heads: int) -> Transform:
     """The rows of each head in another order, for a rotary that turns pairs of halves (i, i + Dh/2).
 
@@ -148,7 +162,9 @@ def adopt(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     parameters: dict[int, nn.Parameter] = {}
     for name, tensor in tensors.items():
         _refuse_shape(name, tensor, state[name])
-        parameter = parameters.setdefault(id(state[name]), nn.Parameter(tensor))
+        parameter = parameters.setdefault(
+            id(state[name]), nn.Parameter(tensor, requires_grad=state[name].requires_grad)
+        )
         if parameter.data_ptr() != tensor.data_ptr() and not torch.equal(parameter, tensor):
             raise ValueError(f"{name} is shared with another tensor in the model, and the two that were given differ")
         owner, _, own_name = name.rpartition(".")
