@@ -43,14 +43,14 @@
     const switches = [];
     /** A checkbox, ticked while the part is on. */
     function part(kind, item, words, label = words) {
-      const box = element("input", { type: "checkbox", checked: true, "aria-label": label === words ? null : label,
+      const box = element("input", { type: "checkbox", checked: true, "aria-label": label,
         onchange: () => {
           if (!Array.isArray(off[kind])) off[kind] = !box.checked;
           else off[kind] = box.checked ? off[kind].filter((one) => !same(one, item)) : [...off[kind], item];
           tell();
         } });
       const paid = element("small"), node = element("label", { class: "gpt-switch" }, box, element("span", {}, words), paid);
-      switches.push({ kind, item, box, node, paid });
+      switches.push({ kind, item, box, label, node, paid });
       return node;
     }
 
@@ -119,9 +119,9 @@
     }
 
     function draw() {
-      for (const { kind, item, box, node: label } of switches) {
+      for (const { kind, item, box, node } of switches) {
         box.checked = !isOff(kind, item);
-        label.classList.toggle("gpt-off", !box.checked);
+        node.classList.toggle("gpt-off", !box.checked);
       }
       everything.disabled = switches.every(({ box }) => box.checked);
       const heat = getComputedStyle(node).getPropertyValue("--widget-heat").split(",").map(Number);
@@ -164,9 +164,9 @@
       which.input.setAttribute("aria-valuetext", looks.textContent || names[row]);
     }
 
-    const each = () => switches.map(({ kind, item, paid }) => ({
+    const each = () => switches.map(({ kind, item, box, label, paid }) => ({
       off: { ...WHOLE, [kind]: Array.isArray(WHOLE[kind]) ? [item] : true },
-      price: (words) => { paid.textContent = words; },
+      price: (words) => { paid.textContent = words; box.setAttribute("aria-label", `${label}: ${words} bits`); },
     }));
 
     const distance = (d) => (d === 0 ? "(itself)" : d > 0 ? `(${d} back)` : `(${-d} ahead)`);
@@ -176,22 +176,23 @@
       if (!width) return; // not to be seen yet
       const scale = window.devicePixelRatio || 1, cell = width / (Math.max(n, FEWEST) + 2);
       Object.assign(large, { width: width * scale, height: cell * (n + 1) * scale });
-      const style = getComputedStyle(node), colour = (name) => style.getPropertyValue(name).trim(), brush = large.getContext("2d");
+      const style = getComputedStyle(node), brush = large.getContext("2d");
+      const [heat, accent, mono] = ["heat", "accent", "mono"].map((name) => style.getPropertyValue(`--widget-${name}`));
       brush.scale(scale, scale);
       cells.forEach((line, t) => line.forEach((w, s) => {
-        brush.fillStyle = `rgba(${colour("--widget-heat")}, ${darkness(w)})`;
+        brush.fillStyle = `rgba(${heat}, ${darkness(w)})`;
         brush.fillRect((s + 1) * cell, (t + 1) * cell, cell - 0.5, cell - 0.5);
       }));
       brush.textAlign = "center";
       brush.textBaseline = "middle";
       const write = (text, x, y, strong) => {
-        brush.font = `${strong ? 700 : 400} ${Math.min(cell * 0.85, 15)}px ${colour("--widget-mono")}`;
-        brush.fillStyle = strong ? colour("--widget-accent") : style.color;
+        brush.font = `${strong ? 700 : 400} ${Math.min(cell * 0.85, 15)}px ${mono}`;
+        brush.fillStyle = strong ? accent : style.color;
         brush.fillText(text, (x + 0.5) * cell, (y + 0.5) * cell);
       };
       write("…", 1, 0);
       names.forEach((name, i) => { write(name, i + 2, 0); write(name, 0, i + 1, i === row); });
-      brush.strokeStyle = colour("--widget-accent");
+      brush.strokeStyle = accent;
       brush.lineWidth = 1.5;
       brush.strokeRect(cell, (row + 1) * cell - 0.5, (n + 1) * cell, cell + 0.5);
     }

@@ -459,7 +459,7 @@ def test_each_part_is_measured_by_itself(model, seen):
     offs = {"layer 1": {"layers": [0]}, f"layer {layers} feed-forward": {"feedForwards": [layers - 1]}}
     offs |= {"layer 2 head 1": {"heads": [[1, 0]]}, "positions": {"positions": True}}
     for name, off in offs.items():
-        switch = page.locator(".gpt-switch").filter(has=page.get_by_role("checkbox", name=name, exact=True))
+        switch = page.locator(".gpt-switch").filter(has=page.get_by_role("checkbox", name=re.compile(f"^{name}: ")))
         price = float(switch.locator("small").inner_text().replace("−", "-"))
         assert price == pytest.approx(bits(Without(model, **off)) - bits(model), abs=0.00501)
 
