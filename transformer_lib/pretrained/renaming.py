@@ -137,13 +137,15 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 class Uninitialised(TorchFunctionMode):
     """While it is entered, a model that is built draws no random weights: for one that is about to get others.
 
-    Its memory is then never touched, so that building it costs neither time nor space.
+    Most of its memory is then never touched, so that building it costs neither time nor space.
     """
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Leave out what fills a tensor with random numbers."""
-        if getattr(function, "__module__", "") == nn.init.__name__ or function in (Tensor.normal_, Tensor.uniform_):
+        if getattr(function, "__module__", "") == nn.init.__name__:
             return (kwargs or {}).get("tensor", args[0] if args else None)
+        if function in (Tensor.normal_, Tensor.uniform_):  # within trunc_normal_, which draws until all are in bounds
+            return args[0].zero_()
         return function(*args, **kwargs or {})
 
 
@@ -162,13 +164,13 @@ def adopt(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     parameters: dict[int, nn.Parameter] = {}
     for name, tensor in tensors.items():
         _refuse_shape(name, tensor, state[name])
-        parameter = parameters.setdefault(
-            id(state[name]), nn.Parameter(tensor, requires_grad=state[name].requires_grad)
-        )
+        parameter = nn.Parameter(tensor, requires_grad=state[name].requires_grad)
+        parameter = parameters.setdefault(id(state[name]), parameter)
         if parameter.data_ptr() != tensor.data_ptr() and not torch.equal(parameter, tensor):
             raise ValueError(f"{name} is shared with another tensor in the model, and the two that were given differ")
+    for name in tensors:  # only now: a model that is refused something stays as it was
         owner, _, own_name = name.rpartition(".")
-        setattr(model.get_submodule(owner), own_name, parameter)
+        setattr(model.get_submodule(owner), own_name, parameters[id(state[name])])
 
 
 def _refuse_shape(name: str, tensor: Tensor, wanted: Tensor) -> None:

@@ -35,7 +35,7 @@ def sentence_encoder_from_files(config: Path, weights: Path) -> SentenceEncoder:
     """
     try:
         options: dict[str, Any] = json.loads(config.read_bytes())
-        sizes = {ours: options[theirs] for ours, theirs in BERT.sizes.items()}
+        sizes = BertConfig(**{ours: options[theirs] for ours, theirs in BERT.sizes.items()})
         tensors = load_file(weights)
     except (ValueError, LookupError, TypeError, SafetensorError) as error:
         raise ValueError(f"config={str(config)!r} and weights={str(weights)!r} must be whole: {error!r}") from error
@@ -43,9 +43,9 @@ def sentence_encoder_from_files(config: Path, weights: Path) -> SentenceEncoder:
         if options.get(name, built[0]) not in built:
             raise ValueError(f"config={str(config)!r} has {name}={options[name]!r}, which must be {built[0]!r}")
     with Uninitialised():
-        encoder = bert(BertConfig(**sizes))
+        encoder = bert(sizes)
     encoder.head = nn.Identity()
-    rows = expand(BERT_ENCODER_KEYS, sizes["n_layers"])
+    rows = expand(BERT_ENCODER_KEYS, sizes.n_layers)
     adopt(encoder, to_ours(rows, {name: tensor for name, tensor in tensors.items() if name not in _UNUSED}))
     return SentenceEncoder(encoder).eval()
 
