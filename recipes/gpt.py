@@ -1,4 +1,4 @@
-"""A GPT on the plays: forty minutes on one core, taken up where it was if interrupted.
+"""A GPT on the plays: half an hour on one core, taken up where it was if interrupted.
 
 The products of matrices run in bfloat16, half as fast again on a processor that has it. Where it has not they are
 slower, and BFLOAT16 = False is quicker.
