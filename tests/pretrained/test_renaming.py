@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from transformer_lib.models.bert import BertConfig, bert
 from transformer_lib.models.gpt import GPTConfig, gpt
@@ -51,18 +52,21 @@ def test_biases_of_keys_are_left_out_if_they_are_none():
 
 
 @pytest.mark.parametrize(("build", "config"), MODELS.values(), ids=MODELS)
-def test_a_model_is_built_without_random_numbers(build, config, monkeypatch):
-    """Also where the memory is full of what is no number, which a draw within bounds would draw again for ever."""
-    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+def test_a_model_is_built_without_random_numbers(build, config):
     state = torch.get_rng_state()
-    torch.use_deterministic_algorithms(True)  # new memory is then full of NaN
-    try:
-        with Uninitialised():
-            built = build(config)
-    finally:
-        torch.use_deterministic_algorithms(False)
+    with Uninitialised():
+        built = build(config)
     assert torch.equal(torch.get_rng_state(), state)
     assert built.state_dict().keys() == build(config).state_dict().keys()
+
+
+def test_memory_is_left_alone_unless_something_may_wait_for_what_is_drawn():
+    filled = torch.full((4,), 9.0)
+    with Uninitialised():
+        nn.init.normal_(nn.init.kaiming_uniform_(filled.view(2, 2)))
+        assert filled.tolist() == [9] * 4
+        nn.init.trunc_normal_(filled, std=0.02, a=-0.04, b=0.04)  # draws until all are within the bounds
+    assert filled.tolist() == [0] * 4
 
 
 @pytest.mark.parametrize(("build", "config"), MODELS.values(), ids=MODELS)
