@@ -1,4 +1,4 @@
-"""The Transformer of chapter 12 learns to translate, a minute or two on one core; the widget translates with it.
+"""The Transformer of chapter 12 learns to translate, under a minute on one core; the widget translates with it.
 
 python recipes/translation.py             writes trained/translation
 python tools/widget_data.py               then computes its steps for the page
@@ -21,7 +21,7 @@ from transformer_lib.schedules import trapezoid
 from transformer_lib.training import BucketedPairs, MovingAverage, TrainConfig, pad_to_longest, save, train
 from transformer_lib.training.losses import translation_loss
 
-SEED, STEPS, BALANCED, BATCH_SIZE = 0, 400, 24_000, 128
+SEED, STEPS, BALANCED, BATCH_SIZE = 0, 700, 24_000, 48
 CHINESE, ENGLISH = translation.vocabularies()
 MODEL = TransformerConfig(
     vocab_size=ENGLISH.vocab_size,

@@ -45,25 +45,27 @@
 
   const greedy = (model, source, longest) => write(model, source, longest, (order) => order[0]);
 
-  /** The tokens of the best hypothesis of a beam search, end not included: transformer_lib.generation.beam_search. */
+  const penalty = (length) => ((5 + length) / 6) ** PENALTY;
+
+  /** The tokens of the best hypothesis of transformer_lib.generation.beam_search, end not included. The search is over
+   * when no prefix alive can still come to beat it: a probability only falls, and no penalty is above the last one. */
   function search(model, source, longest, beams = BEAMS) {
-    let alive = [{ tokens: [], nats: 0, place: model.begin(source, longest) }];
-    const finished = [];
-    for (let length = 1; length <= longest && finished.length < beams; length++) {
+    let alive = [{ tokens: [], nats: 0, place: model.begin(source, longest) }], best = { score: -Infinity };
+    for (let length = 1; alive.length && alive[0].nats / penalty(longest) > best.score; length++) {
       const continued = alive.flatMap((beam) => {
         const { logits } = model.step(beam.place, beam.tokens.at(-1) ?? BEGIN);
         const nats = BookWidgets.transformer.softmax(logits).map((p) => beam.nats + Math.log(p));
         return ranked(nats).slice(0, 2 * beams).map((token) => ({ beam, token, nats: nats[token] }));
       }).sort((a, b) => b.nats - a.nats);
       const ends = ({ token }) => token === END || length === longest;
-      for (const { beam, token, nats } of continued.slice(0, beams).filter(ends).slice(0, beams - finished.length)) {
-        const tokens = token === END ? beam.tokens : [...beam.tokens, token];
-        finished.push({ tokens, score: nats / ((5 + length) / 6) ** PENALTY });
+      for (const { beam, token, nats } of continued.slice(0, beams).filter(ends)) {
+        const tokens = token === END ? beam.tokens : [...beam.tokens, token], score = nats / penalty(length);
+        if (score > best.score) best = { tokens, score };
       }
       alive = continued.slice(0, 2 * beams).filter((one) => !ends(one)).slice(0, beams)
         .map(({ beam, token, nats }) => ({ tokens: [...beam.tokens, token], nats, place: model.fork(beam.place) }));
     }
-    return finished.reduce((best, one) => (one.score > best.score ? one : best)).tokens;
+    return best.tokens;
   }
 
   /** The steps that a search with beams prefers. */

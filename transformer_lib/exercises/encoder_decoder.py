@@ -78,6 +78,12 @@ def no_end_to_predict(words, begin, end):
 
 
 @teacher_forced.mistake
+def the_last_word_asks_for_nothing(words, begin, end):
+    """Yours reads one token more than it is asked for. Behind the last word there is something to predict, too."""
+    return [begin, *words], list(words)
+
+
+@teacher_forced.mistake
 def the_end_is_read(words, begin, end):
     """Your decoder reads the end mark, and behind it nothing is left to predict: what it reads must be as long as
     what it is asked for."""
