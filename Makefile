@@ -36,6 +36,7 @@ recipes: .venv/test ## train again what the chapters load from trained/ (NAME=ml
 
 bench: .venv/test ## measure speed and memory beside other implementations (NAME=ngram for one)
 	$(PYTHON) tools/run_all.py bench $(NAME)
+	$(PYTHON) bench/_table.py
 
 lock: ## compile the hashed locks anew from requirements*.in (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.lock

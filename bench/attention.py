@@ -8,14 +8,12 @@ does falls on both alike, and the ratio is the median over the pairs. A ratio un
 
 import argparse
 import functools
-import os
 import platform
 import statistics
-import time
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from _measure import processor, ratios, take_turns  # first: it sets the number of threads
 
-import torch
+import torch  # isort: skip
 import torch.nn.functional as F
 from torch import nn
 
@@ -32,18 +30,10 @@ D = H * DH
 
 
 def row(name, rounds, ours, theirs):
-    """Take turns, the first of a pair changing; print the median of each and of the ratios of the pairs."""
-    seconds = []
-    for turn in range(-1, rounds):  # a round to warm up
-        pair = {}
-        for function in (ours, theirs) if turn % 2 else (theirs, ours):
-            start = time.process_time()
-            function()
-            pair[function] = time.process_time() - start
-        if turn >= 0:
-            seconds.append((pair[ours], pair[theirs]))
-    mine, other = (1e3 * statistics.median(column) for column in zip(*seconds, strict=True))
-    ratio = statistics.median(a / b for a, b in seconds)
+    """Let the two take turns; print the median of each and of the ratios of the pairs."""
+    seconds = take_turns([theirs, ours], rounds)
+    other, mine = (1e3 * statistics.median(column) for column in zip(*seconds, strict=True))
+    ratio = ratios(seconds)[1]
     print(f"{name:56} {mine:9.3f} {other:9.3f} {ratio:7.3f}", flush=True)
 
 
@@ -130,14 +120,6 @@ def recording_rows(rounds):
     layer(x, mask=CAUSAL)
     attention_module.causal_mask = causal_mask
     print(f"masks built by a causal forward pass: {len(built)}")
-
-
-def processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(": ")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def main() -> None:

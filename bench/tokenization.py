@@ -19,6 +19,7 @@ from itertools import pairwise
 
 import tiktoken
 import tokenizers
+from _measure import Peer, row, write
 from tokenizers import models, pre_tokenizers, trainers
 
 from transformer_lib.data import shakespeare
@@ -79,12 +80,23 @@ def print_table(title, rows, unit):
         print(f"{name:20}{figure:12.2f}{seconds / rows[0][2]:18.2f}", flush=True)
 
 
+def record(task, size, rows, unit):
+    """The row of the common table for each of the Rust libraries."""
+    ours, *others = (found for found in rows if found[0] in (LIBRARY, RUST, TIKTOKEN))
+    packages = {RUST: "tokenizers", TIKTOKEN: "tiktoken"}
+    return [
+        row(task, size, Peer(packages[name], package=packages[name]), unit, ours[1], figure, seconds / ours[2], 3)
+        for name, figure, seconds in others
+    ]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vocab-size", type=int, default=4096, help="tokens that the full training makes")
     parser.add_argument("--few", type=int, default=4, help="merges that all three trainers make")
     parser.add_argument("--sample", type=int, default=100_000, help="characters that the plain loop encodes")
     options = parser.parse_args()
+    started = time.process_time()
     text = shakespeare.load().train
     megabytes = len(text.encode()) / 1e6
 
@@ -93,6 +105,8 @@ def main():
     assert ours.merges == merges_of(rust)
     rows = [(LIBRARY, ours_time, ours_time), (RUST, rust_time, rust_time)]
     print_table(f"Training: {len(ours.merges):,} merges on {len(text):,} characters", rows, "seconds")
+    size = f"{len(text):,} characters, {len(ours.merges):,} merges"
+    recorded = record("Training a tokenizer", size, rows, "s")
 
     few = len(BYTES) + options.few
     rows = []
@@ -124,6 +138,7 @@ def main():
         assert found == expected
         rows.append((name, size / seconds, seconds / size))
     print_table(f"Encoding: {len(text):,} characters to {len(ids):,} tokens", rows, "MB/s")
+    write("tokenization", started, recorded + record("Encoding, a new tokenizer", size, rows, "MB/s"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,104 @@
+"""What of the bench could be wrong and look right: its arithmetic, that peers are equal, and what it leaves behind."""
+
+import importlib
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+BENCH = Path(__file__).resolve().parent.parent / "bench"
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path):
+    """Import a script of bench/, with its results in a folder of the test's."""
+    monkeypatch.syspath_prepend(BENCH)
+    before = set(sys.modules)
+
+    def load(name):
+        module = importlib.import_module(name)
+        monkeypatch.setattr(sys.modules["_measure"], "RESULTS", tmp_path)
+        return module
+
+    yield load
+    for name in set(sys.modules) - before:
+        if (BENCH / f"{name}.py").exists():
+            del sys.modules[name]
+
+
+class Clock:
+    """A time that passes only while something is called."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def takes(self, *seconds):
+        left = iter(seconds)
+
+        def call():
+            self.now += next(left)
+
+        return call
+
+
+def test_a_ratio_is_the_median_of_the_rounds_ratios(bench):
+    measure, clock = bench("_measure"), Clock()
+    ours, theirs = clock.takes(9.0, 1.0, 2.0, 10.0), clock.takes(9.0, 3.0, 4.0, 5.0)  # the first is not counted
+    seconds = measure.take_turns([ours, theirs], 3, clock)
+    assert seconds == [[1.0, 3.0], [2.0, 4.0], [10.0, 5.0]]
+    assert measure.ratios(seconds) == [1.0, 2.0]  # of 3, 2 and 0.5; the ratio of the medians is 2 as well, of means 0.9
+
+
+def test_the_order_turns_round(bench):
+    order = []
+    bench("_measure").take_turns([lambda: order.append("a"), lambda: order.append("b")], 3)
+    assert "".join(order) == "ab" + "ba" + "ab" + "ba"
+
+
+def test_a_row_says_how_many_times_as_fast_this_library_is(bench, monkeypatch):
+    measure, clock = bench("_measure"), Clock()
+    monkeypatch.setattr(measure.time, "process_time", clock)
+    monkeypatch.setattr(measure.take_turns, "__defaults__", (clock,))
+    contenders = [measure.Peer("x", clock.takes(*[seconds] * 3)) for seconds in (0.5, 2.0)]
+    [row] = measure.compare("task", "size", contenders[0], contenders[1:], 2, tokens=100)
+    assert (row["ours"], row["theirs"], row["ratio"]) == (200.0, 50.0, 4.0)
+
+
+def test_memory_is_what_the_work_takes(bench):
+    peak = bench("_measure").peak_megabytes
+    assert 90 < peak(lambda: torch.ones(25_000_000)) < 130 and peak(lambda: None) < 10
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit.script, which x-transformers calls
+def test_a_bench_of_tiny_models(bench, tmp_path):
+    gpt = bench("gpt")
+    rows = gpt.rows_of(gpt.Size("tiny", 16, 1, 2, 11, (2, 8), 4), 1)
+    assert [row["task"].split(",")[0].split(":")[0] for row in rows] == ["Training step"] * 4 + ["Writing"] * 4
+    assert {row["peer"].split()[0] for row in rows} == {"transformers", "x-transformers"}
+    rows += bench("encoder_decoder").rows_of(2, 4, 1)
+    assert all(row["ratio"] > 0 for row in rows if row["unit"] == "tokens/s")
+    bench("_measure").write("tiny", 0.0, rows)
+    found = json.loads((tmp_path / "tiny.json").read_text())
+    assert found["rows"] == rows and found["versions"]["torch"] == torch.__version__
+
+
+def test_quality_is_timed_to_where_the_common_recipe_ends(bench):
+    quality = bench("quality")
+    curve = [(1.0, 3.0), (2.0, 2.5), (3.0, 2.4)]
+    assert quality.seconds_to_reach(curve, 2.5) == 2.0 and quality.seconds_to_reach(curve, 2.3) == math.inf
+    plays = torch.arange(400) % 5
+    tokens = {"train": plays, "validation": plays}
+
+    def tiny(recipe, steps):
+        return quality.Recipe(recipe.name, recipe.build, 2, steps, recipe.optimizer, lambda step: 1.0)
+
+    row, curves = quality.compare(tiny(quality.OURS, 20), tiny(quality.COMMON, 10), tokens, 5, 2)
+    assert len(curves["ours"]) == 2 and len(curves["theirs"]) == 10
+    seconds, bits = curves["theirs"][-1]
+    assert row["theirs"] == pytest.approx(seconds, rel=1e-2) and row["size"] == f"to {bits:.3f} bits per character"
+    assert row["ours"] is not None and row["ratio"] > 0
