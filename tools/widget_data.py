@@ -217,7 +217,7 @@ MARKS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 
 def blanks() -> dict:
     """The characters that BERT and its twin know, and texts to hide some of."""
-    symbols = CharacterTokenizer.train(shakespeare.load().train).symbols
+    symbols = list(CharacterTokenizer.train(shakespeare.load().train).symbols)
     config = json.loads((ROOT / "trained" / "bert" / "config.json").read_text(encoding="utf-8"))
     return {
         "symbols": symbols,
