@@ -94,7 +94,7 @@ def sources(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return tokens.masked_fill(torch.arange(7) >= lengths[:, None], PAD), lengths
 
 
-SETTINGS = [(1, 0.0), *itertools.product((2, 5), (0.0, 1.0, -0.5))]
+SETTINGS = [(1, 1.0), *itertools.product((2, 5), (0.0, 1.0, -0.5))]
 
 
 @pytest.mark.parametrize(("seed", "beams", "exponent"), [(seed, *setting) for seed in (5, 7) for setting in SETTINGS])
