@@ -168,3 +168,21 @@ def test_make_alone_lists_every_command():
     )
     names = [line.split()[0] for line in listed.stdout.splitlines()]
     assert {"book", "test", "lint", "notebooks", "serve", "recipes", "bench", "clean"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("status", "in_ci", "refused"), [(0, True, False), (1, False, True), (2, False, False), (2, True, True)]
+)
+def test_only_a_reader_may_go_without_the_weights_of_real_models(
+    setup_env, monkeypatch, capsys, status, in_ci, refused
+):
+    monkeypatch.setattr(setup_env.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], status))
+    monkeypatch.delenv("CI", raising=False)
+    if in_ci:
+        monkeypatch.setenv("CI", "true")
+    if refused:
+        with pytest.raises(setup_env.SetUpError, match="the data could not be fetched: see the line above"):
+            setup_env.fetch_data()
+    else:
+        setup_env.fetch_data()
+    assert ("what needs those is skipped" in capsys.readouterr().out) == (status == 2 and not in_ci)
