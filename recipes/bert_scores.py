@@ -1,0 +1,208 @@
+"""What the small BERT and its causal twin make of the test plays: blanks filled, and pairs judged. One minute.
+
+python recipes/bert.py             comes first
+python recipes/bert_scores.py    writes trained/bert_scores
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterable
+
+import torch
+from _cards import TRAINED, write_card
+from bert import CONTEXT_LENGTH, lines_of, marks_of
+from torch import Tensor
+
+from transformer_lib.architectures import MaskedLanguageModel
+from transformer_lib.data import shakespeare
+from transformer_lib.masks import CAUSAL
+from transformer_lib.models.bert import BertConfig, BertForPreTraining, bert, bert_for_pre_training
+from transformer_lib.tokenizers.characters import CharacterTokenizer
+from transformer_lib.training import Lines, load
+
+SEED = 0
+BLANKS, LEFT, RIGHT = 600, 44, (0, 1, 2, 4, 8, 16, 44)  # how many, and the characters given on each side
+WEIGHED, READ_ON = 150, 12  # blanks for which the twin weighs every character, and how far it reads on
+WORDS, LENGTHS = 320, (3, 4, 5, 6)  # whole words hidden, and their letters
+PAIRS = 500  # of each kind
+AT_ONCE = 200
+
+Marks = dict[str, int]
+
+
+def draw_blanks(tokenizer: CharacterTokenizer, lines: Lines, n: int, generator: torch.Generator) -> Tensor:
+    """(n, LEFT + 1 + max(RIGHT)) passages that have a letter at LEFT."""
+    letters = torch.tensor([symbol.isalpha() for symbol in tokenizer.symbols])
+    rows = next(lines.passages(LEFT + 1 + max(RIGHT), 2 * n, generator))
+    return rows[letters[rows[:, LEFT]]][:n]
+
+
+def draw_words(tokenizer: CharacterTokenizer, lines: Lines, length: int, n: int, generator: torch.Generator) -> Tensor:
+    """(n, CONTEXT_LENGTH - 2) passages with a whole word of lower case and this length in the middle, from LEFT on."""
+    lower = torch.tensor([symbol.islower() for symbol in tokenizer.symbols])
+    letters = torch.tensor([symbol.isalpha() or symbol == "'" for symbol in tokenizer.symbols])
+    rows = next(lines.passages(CONTEXT_LENGTH - 2, 40 * n, generator))
+    whole = lower[rows[:, LEFT : LEFT + length]].all(1) & ~letters[rows[:, LEFT - 1]] & ~letters[rows[:, LEFT + length]]
+    return rows[whole][:n]
+
+
+def from_both_sides(model: MaskedLanguageModel, left: Tensor, right: Tensor, marks: Marks, n: int = 1) -> Tensor:
+    """ln p (B, n, V) of the n characters between left (B, L) and right (B, R)."""
+    cls, mask, sep = (left.new_full((len(left), k), marks[m]) for m, k in (("[CLS]", 1), ("[MASK]", n), ("[SEP]", 1)))
+    x = model.encode(torch.cat([cls, left, mask, right, sep], dim=1))[:, left.shape[1] + 1 :][:, :n]
+    return model.head(x).log_softmax(dim=-1)
+
+
+def from_the_left(model: MaskedLanguageModel, left: Tensor, marks: Marks) -> Tensor:
+    """ln p (B, V) of the character after left (B, L)."""
+    inputs = torch.cat([left.new_full((len(left), 1), marks["[CLS]"]), left], dim=1)
+    return model.head(model.encode(inputs, mask=CAUSAL)[:, -1]).log_softmax(dim=-1)
+
+
+def weighed(model: MaskedLanguageModel, left: Tensor, right: Tensor, marks: Marks) -> Tensor:
+    """ln p (V,) of the character between left (L,) and right (R,), by Bayes.
+
+    p(c | left, right) is p(c | left) p(right | left, c), over the sum of that for all c: try each, and read on.
+    """
+    log_left = from_the_left(model, left[None], marks)[0]
+    every = torch.arange(len(log_left))[:, None]
+    cls, left, right = (x.repeat(len(log_left), 1) for x in (left.new_tensor([marks["[CLS]"]]), left, right))
+    x = model.encode(torch.cat([cls, left, every, right], dim=1), mask=CAUSAL)[:, left.shape[1] + 1 : -1]
+    log_right = model.head(x).log_softmax(dim=-1).gather(2, right[:, :, None]).squeeze(2)
+    return (log_left + log_right.sum(dim=1)).log_softmax(dim=0)
+
+
+def summary(log_p: Iterable[Tensor], truth: Tensor) -> dict[str, float]:
+    """Bits with their standard error, and how often the truth is the first guess, with its error."""
+    scores = torch.cat(list(log_p))
+    bits = -scores.gather(1, truth[:, None]).squeeze(1) / math.log(2)
+    first = (scores.argmax(dim=1) == truth).double()
+    return {
+        "bits": float(bits.mean()),
+        "bits_error": float(bits.std() / len(bits) ** 0.5),
+        "first": float(first.mean()),
+        "first_error": float(first.std() / len(bits) ** 0.5),
+    }
+
+
+def score_blanks(bert: MaskedLanguageModel, twin: MaskedLanguageModel, rows: Tensor, marks: Marks) -> dict:
+    """Both models on the same blanks, with more and more of what stands to the right."""
+    parts = rows.split(AT_ONCE)
+
+    def both(k: int, left: int = 0) -> dict[str, float]:
+        right = slice(LEFT + 1, LEFT + 1 + k)
+        return summary((from_both_sides(bert, x[:, left:LEFT], x[:, right], marks)[:, 0] for x in parts), rows[:, LEFT])
+
+    some, right = rows[:WEIGHED], slice(LEFT + 1, LEFT + 1 + READ_ON)
+    truth = some[:, LEFT]
+    return {
+        "twin": summary((from_the_left(twin, x[:, :LEFT], marks) for x in parts), rows[:, LEFT]),
+        "right": {str(k): both(k) for k in RIGHT},
+        "right alone": both(max(RIGHT), left=LEFT),
+        "weighed": {
+            "twin, left": summary([from_the_left(twin, some[:, :LEFT], marks)], truth),
+            "twin, each tried": summary((weighed(twin, x[:LEFT], x[right], marks)[None] for x in some), truth),
+            "BERT": summary([from_both_sides(bert, some[:, :LEFT], some[:, right], marks)[:, 0]], truth),
+        },
+    }
+
+
+def fill_one_at_a_time(model: MaskedLanguageModel, row: Tensor, length: int, marks: Marks) -> Tensor:
+    """The hidden characters (length,) of a passage, the surest first, each in the light of those before it."""
+    inputs = torch.cat([row.new_tensor([marks["[CLS]"]]), row, row.new_tensor([marks["[SEP]"]])])
+    hidden = torch.arange(LEFT + 1, LEFT + 1 + length)
+    inputs[hidden] = marks["[MASK]"]
+    while len(hidden):
+        log_p = model(inputs[None])[0, hidden].log_softmax(dim=-1).max(dim=-1)
+        surest = int(log_p.values.argmax())
+        inputs[hidden[surest]] = log_p.indices[surest]
+        hidden = hidden[torch.arange(len(hidden)) != surest]
+    return inputs[LEFT + 1 : LEFT + 1 + length]
+
+
+def write_on(model: MaskedLanguageModel, left: Tensor, length: int, marks: Marks) -> Tensor:
+    """The likeliest next characters (B, length), one after the other."""
+    rows = left
+    for _ in range(length):
+        rows = torch.cat([rows, from_the_left(model, rows, marks).argmax(dim=1, keepdim=True)], dim=1)
+    return rows[:, left.shape[1] :]
+
+
+def score_words(bert: MaskedLanguageModel, twin: MaskedLanguageModel, words: dict[int, Tensor], marks: Marks) -> dict:
+    """The share of hidden words, whose length is known, that each way of filling gets right to the letter."""
+    scores: dict[str, dict[str, float]] = {"twin": {}, "all at once": {}, "one at a time": {}}
+    for length, rows in words.items():
+        left, truth, right = rows.split([LEFT, length, rows.shape[1] - LEFT - length], dim=1)
+        filled = {
+            "twin": write_on(twin, left, length, marks),
+            "all at once": from_both_sides(bert, left, right, marks, length).argmax(dim=-1),
+            "one at a time": torch.stack([fill_one_at_a_time(bert, row, length, marks) for row in rows]),
+        }
+        for name, guess in filled.items():
+            scores[name][str(length)] = float((guess == truth).all(dim=1).double().mean())
+    return scores
+
+
+def judge(model: BertForPreTraining, pairs: list[tuple[list[int], list[int]]], marks: Marks) -> float:
+    """The share of some pairs of passages, all of one length together, of which the model says that B follows A."""
+    cls, sep = marks["[CLS]"], marks["[SEP]"]
+    tokens = torch.tensor([[cls, *a, sep, *b, sep] for a, b in pairs])
+    segments = torch.tensor([[0] * (len(a) + 2) + [1] * (len(b) + 1) for a, b in pairs])
+    said = [
+        model.next_sentence(model.masked.encode(part, segments=where)).argmax(dim=1)
+        for part, where in zip(tokens.split(AT_ONCE), segments.split(AT_ONCE), strict=True)
+    ]
+    return float((torch.cat(said) == 0).float().mean())
+
+
+def score_pairs(model: BertForPreTraining, plays: list[Lines], marks: Marks, n: int) -> dict[str, float]:
+    """How often B is said to follow A, for B that does, and for three kinds that do not."""
+    generator = torch.Generator().manual_seed(SEED)
+    kinds: dict[str, list] = {"follows": [], "swapped": [], "elsewhere in the play": [], "another play": []}
+    for play, other in zip(plays, plays[1:] + plays[:1], strict=True):
+        drawn = play.pairs(CONTEXT_LENGTH, 3 * n // len(plays), generator, cls=marks["[CLS]"], sep=marks["[SEP]"])
+        foreign = next(other.passages(CONTEXT_LENGTH - 3, 3 * n // len(plays), generator)).tolist()
+        tokens, segments, random_next = next(drawn)
+        for row, middle, random, strange in zip(
+            tokens.tolist(), (segments == 0).sum(1).tolist(), random_next.tolist(), foreign, strict=True
+        ):
+            a, b = row[1 : middle - 1], row[middle:-1]
+            kinds["elsewhere in the play" if random else "follows"].append((a, b))
+            kinds["another play"].append((a, strange[: len(b)]))
+            if not random:
+                kinds["swapped"].append((b, a))
+    return {name: judge(model, pairs[:n], marks) for name, pairs in kinds.items()}
+
+
+@torch.no_grad()
+def main() -> None:
+    started = time.process_time()
+    torch.set_num_threads(1)
+    tokenizer = CharacterTokenizer.load(TRAINED / "bert" / "tokenizer.json")
+    marks, generator = marks_of(tokenizer), torch.Generator().manual_seed(SEED)
+    both = load(TRAINED / "bert", bert_for_pre_training, BertConfig)
+    twin = load(TRAINED / "bert_twin", bert, BertConfig)
+    lines = lines_of(tokenizer, shakespeare.load().test)
+    words = {n: draw_words(tokenizer, lines, n, WORDS // len(LENGTHS), generator) for n in LENGTHS}
+    plays = [lines_of(tokenizer, shakespeare.plays()[title]) for title in shakespeare.SPLIT["test"]]
+    results = {
+        "left": LEFT,
+        **score_blanks(both.masked, twin, draw_blanks(tokenizer, lines, BLANKS, generator), marks),
+        "words": score_words(both.masked, twin, words, marks),
+        "said to follow": score_pairs(both, plays, marks, PAIRS),
+    }
+    (TRAINED / "bert_scores").mkdir(exist_ok=True)
+    (TRAINED / "bert_scores" / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_card(
+        "bert_scores",
+        chapter="15",
+        command="python recipes/bert_scores.py",
+        seed=SEED,
+        seconds=round(time.process_time() - started, 1),
+        settings={"blanks": BLANKS, "weighed": WEIGHED, "read_on": READ_ON, "words": WORDS, "pairs": PAIRS},
+    )
+
+
+if __name__ == "__main__":
+    main()
