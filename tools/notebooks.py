@@ -77,13 +77,15 @@ def normalise(notebook: NotebookNode, repository: str) -> NotebookNode:
 
 def place_colab_cell(notebook: NotebookNode, repository: str) -> None:
     """Put the cell that fetches the book on Colab, trained/ with it, after the title; the page does not show it."""
+    source = COLAB.format(repository=repository).strip()
+    for cell in notebook.cells:
+        if cell.get("id") == "colab" and "google.colab" not in cell.source:  # an editor may hand ids round
+            cell.id = nbformat.v4.new_code_cell().id
     old = next((cell for cell in notebook.cells if cell.get("id") == "colab"), None)
-    if old and "google.colab" not in old.source:  # an editor may hand ids round; what is not this cell is not replaced
-        old.id, old = nbformat.v4.new_code_cell().id, None
-    cell = nbformat.v4.new_code_cell(COLAB.format(repository=repository).strip(), id="colab")
+    cell = nbformat.v4.new_code_cell(source, id="colab")
     cell.metadata.tags = ["remove-cell"]
     cell.outputs = old.outputs if old else []
-    others = [other for other in notebook.cells if other is not old]
+    others = [other for other in notebook.cells if other is not old and other.source.strip() != source]
     after_title = 1 if others and others[0].cell_type == "markdown" else 0
     notebook.cells = [*others[:after_title], cell, *others[after_title:]]
 

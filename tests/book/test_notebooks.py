@@ -65,6 +65,16 @@ def test_colab_cell_follows_the_title_once_and_names_the_repository():
     assert after.cells[1].metadata.tags == ["remove-cell"]
 
 
+def test_the_colab_cell_is_known_by_its_text_too():
+    """Converted to Markdown and back it has no id, and would come a second time."""
+    once = normal("Text.", code("1"))
+    edited = copy.deepcopy(once)
+    edited.cells[1].id = "lost"
+    after = notebooks.normalise(edited, ADDRESS)
+    assert [cell.source for cell in after.cells] == [cell.source for cell in once.cells]
+    assert [cell.id for cell in after.cells].count("colab") == 1
+
+
 def test_a_cell_that_only_took_the_colab_cells_id_is_kept():
     edited = notebook("Text.", code("import json"))
     edited.cells[-1].id = "colab"
