@@ -12,8 +12,8 @@ widgets.css, widgets.js (the registry) and bigram.js, with bigram.css where ther
 because ES modules do not load from file://, and only pages that hold a widget load them.
 
 `:weights: ../trained/NAME`, a folder named relative to the document, puts that model beside bigram.js in the site, as
-bigram-weights.js. No page loads it: it is large, so the widget asks for it when a reader wants it. Further folders, with
-a space between, become bigram-NAME-weights.js, and are known by the name "bigram-NAME".
+bigram-weights.js. No page loads it: it is large, so the widget asks for it when a reader wants it. Further folders,
+with a space between, become bigram-NAME-weights.js, and are known by the name "bigram-NAME".
 """
 
 import html
