@@ -82,12 +82,15 @@ def test_the_loop_equals_one_written_out():
     torch.manual_seed(3)
     history = run(model, steps=12)
     torch.manual_seed(3)
-    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.01, weight_decay=0.1)
+    embedding, _, linear = twin
+    rest = {"params": [embedding.weight, linear.bias], "weight_decay": 0.0}
+    optimizer = torch.optim.AdamW([{"params": [linear.weight], "weight_decay": 0.1}, rest], lr=0.01)
     schedule = warmup_cosine(12, warmup=6)
     windows = random_windows(TOKENS, 5, 3, torch.Generator().manual_seed(2))
     losses = []
     for step, (inputs, targets) in zip(range(12), windows, strict=False):
-        optimizer.param_groups[0]["lr"] = 0.01 * schedule(step)
+        for group in optimizer.param_groups:
+            group["lr"] = 0.01 * schedule(step)
         loss = nn.functional.cross_entropy(twin(inputs).transpose(1, 2), targets)
         optimizer.zero_grad()
         loss.backward()

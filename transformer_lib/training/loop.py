@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from transformer_lib.optimizers import decay_groups
 from transformer_lib.schedules import Schedule, constant
 from transformer_lib.training.checkpoints import Stateful, load_checkpoint, save_checkpoint
 from transformer_lib.training.losses import next_token_loss
@@ -28,6 +29,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     """AdamW's at its peak; like `weight_decay` not used when `train` is given an optimizer."""
     weight_decay: float = 0.0
+    """Of matrices, and of them alone: see `optimizers.decay_groups`."""
     accumulate: int = 1
     """Batches whose gradients are averaged for one step; each counts alike, whatever it scores."""
     max_norm: float | None = None
@@ -97,7 +99,8 @@ def train(
     if isinstance(batches, Stateful):
         generators["batches"] = batches
     if optimizer is None:
-        optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+        groups = decay_groups(model, config.weight_decay) if config.weight_decay else model.parameters()
+        optimizer = torch.optim.AdamW(groups, config.learning_rate, weight_decay=0.0)
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
 
