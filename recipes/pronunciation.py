@@ -1,4 +1,4 @@
-"""The Transformer of 2017 learns to pronounce: 100 minutes on one core, taken up where it was if interrupted.
+"""A Transformer learns to pronounce: 80 minutes on one core with bfloat16, taken up where it was if interrupted.
 
 python recipes/pronunciation.py             train, if no checkpoint of a whole run is there, and write the model
 python recipes/pronunciation_scores.py    score what is in trained/pronunciation, in under two minutes
@@ -12,14 +12,16 @@ from pathlib import Path
 import torch
 from _cards import TRAINED
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from transformer_lib.data import pronunciation
 from transformer_lib.data.pronunciation import LETTERS, PHONEMES
-from transformer_lib.models.transformer import TransformerConfig, transformer
+from transformer_lib.models.rotary_transformer import rotary_transformer
+from transformer_lib.models.transformer import TransformerConfig
 from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.schedules import trapezoid
 from transformer_lib.training import BucketedPairs, MovingAverage, TrainConfig, save, train
-from transformer_lib.training.losses import translation_loss
+from transformer_lib.training.losses import in_bfloat16, translation_loss
 
 SEED = 0
 MODEL = TransformerConfig(
@@ -31,7 +33,7 @@ MODEL = TransformerConfig(
     d_ff=768,
     dropout=0.1,
 )
-BATCH_SIZE, EPOCHS = 256, 12
+BATCH_SIZE, EPOCHS = 128, 16
 MUON, ADAMW = 0.015, 2e-3  # learning rates, of the matrices between hidden states and of all the rest
 SMOOTHING, DECAY = 0.1, 0.998
 FOLDER = TRAINED / "pronunciation"
@@ -59,9 +61,11 @@ def main() -> None:
     generator = torch.Generator().manual_seed(SEED)
     words = pronunciation.load()
     validation = encoded(words.validation)[::4]
-    model = transformer(MODEL, generator)
+    model = rotary_transformer(MODEL, generator)
     batches = BucketedPairs(encoded(words.train), generator, pad=PHONEMES.pad, batch_size=BATCH_SIZE)
-    optimizer = muon_and_adamw(model, muon_lr=MUON, adamw_lr=ADAMW, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = muon_and_adamw(
+        model, muon_lr=MUON, adamw_lr=ADAMW, betas=(0.9, 0.98), weight_decay=0.01, dtype=torch.bfloat16
+    )
     average = MovingAverage(optimizer, DECAY)
     steps = EPOCHS * batches.per_epoch
     seconds = CHECKPOINT.with_suffix(".seconds")  # CPU time of the runs before this one, if there were any
@@ -72,18 +76,19 @@ def main() -> None:
         seconds.write_text(str(before + time.process_time() - started))
         return mean_nats(model, validation)
 
-    history = train(
-        model,
-        batches,
-        TrainConfig(steps=steps, max_norm=1.0, log_every=batches.per_epoch // 2, checkpoint_every=100),
-        loss=functools.partial(translation_loss, pad=PHONEMES.pad, smoothing=SMOOTHING),
-        optimizer=optimizer,
-        schedule=trapezoid(steps, warmup=200, cooldown=steps * 7 // 10),
-        validate=validate,
-        checkpoint=CHECKPOINT,
-        generators={"seed": generator},
-        progress=True,
-    )
+    with sdpa_kernel(SDPBackend.MATH):  # in bfloat16 the fused kernel's backward is slower past length 8
+        history = train(
+            model,
+            batches,
+            TrainConfig(steps=steps, max_norm=1.0, log_every=batches.per_epoch // 2, checkpoint_every=500),
+            loss=in_bfloat16(functools.partial(translation_loss, pad=PHONEMES.pad, smoothing=SMOOTHING)),
+            optimizer=optimizer,
+            schedule=trapezoid(steps, warmup=200, cooldown=steps * 7 // 10),
+            validate=validate,
+            checkpoint=CHECKPOINT,
+            generators={"seed": generator},
+            progress=True,
+        )
     with average.applied():
         save(model.half(), FOLDER, MODEL)
     (FOLDER / "log.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")

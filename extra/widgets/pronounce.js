@@ -76,7 +76,7 @@
 
   /** The model, read when it is first wanted. */
   const load = () => BookWidgets.model("pronounce",
-    (config, tensors) => new BookWidgets.transformer.Transformer(config, tensors));
+    (config, tensors) => new BookWidgets.RotaryTransformer(config, tensors), "rotary_transformer.js");
 
   /** The weights (S) of one step in a layer: of one head, or the mean of all. */
   function weightsOf(step, layer, head) {

@@ -19,7 +19,8 @@ from transformer_lib.data.pronunciation import LETTERS, PHONEMES
 from transformer_lib.generation import beam_search
 from transformer_lib.inspection import record_attention
 from transformer_lib.masks import padding_mask
-from transformer_lib.models.transformer import TransformerConfig, transformer
+from transformer_lib.models.rotary_transformer import rotary_transformer
+from transformer_lib.models.transformer import TransformerConfig
 from transformer_lib.training import load, pad_to_longest, save
 
 FOLDER = ROOT / "trained" / "pronunciation"
@@ -44,7 +45,7 @@ def test_words_are_as_the_page_says():
 
 @pytest.fixture(scope="module")
 def model() -> EncoderDecoder:
-    return load(FOLDER, transformer, TransformerConfig)
+    return load(FOLDER, rotary_transformer, TransformerConfig)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,8 @@ def shelve(tmp_path_factory):
     def lay(trained: Path) -> Path:
         if trained not in shelves:
             shelves[trained] = folder = tmp_path_factory.mktemp("shelf")
-            for file in ("widgets.js", "widgets.css", "pronounce.js", "pronounce.css", "transformer.js"):
+            widget = ("widgets.js", "widgets.css", "pronounce.js", "pronounce.css")
+            for file in (*widget, "transformer.js", "rotary_transformer.js"):
                 shutil.copy(ROOT / "extra" / "widgets" / file, folder)
             (folder / "pronounce-weights.js").write_text(weights.script("pronounce", trained), encoding="utf-8")
         return shelves[trained]
@@ -126,7 +128,7 @@ def test_logits_and_weights_are_the_library_s(model, ask):
 def test_another_model_of_other_sizes_is_read_too(ask, tmp_path):
     """Stored in 32 bits, with a long source: nothing of the trained model's sizes is written into the script."""
     config = TransformerConfig(vocab_size=9, source_vocab_size=12, d_model=24, n_layers=2, n_heads=3, d_ff=20)
-    other = transformer(config, torch.Generator().manual_seed(0)).eval()
+    other = rotary_transformer(config, torch.Generator().manual_seed(0)).eval()
     save(other, tmp_path / "other", config)
     logits, attention = greatest_difference(ask(tmp_path / "other"), other, [3, 11, 4, 4, 7] * 8, [1, 3, 8, 8, 0, 5])
     assert logits < 1e-4 and attention < 1e-4
