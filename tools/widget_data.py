@@ -198,11 +198,11 @@ PROMPTS = {
 def gpt() -> dict:
     """The GPT's alphabet, texts to begin with, and a speech that it was not trained on."""
     macbeth = shakespeare.plays()["Macbeth"]
-    start, end = macbeth.index("She should have died hereafter"), macbeth.index("Signifying nothing.")
+    start, end = macbeth.index("To-morrow, and to-morrow"), macbeth.index("Life's but a walking shadow")
     return {
         "symbols": CharacterTokenizer.train(shakespeare.load().train).symbols,
         "prompts": [{"name": name, "text": text} for name, text in PROMPTS.items()],
-        "passage": {"name": "Macbeth, held out", "text": macbeth[start:end] + "Signifying nothing.\n"},
+        "passage": {"name": "Macbeth, held out", "text": macbeth[start:end]},
     }
 
 

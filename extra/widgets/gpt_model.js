@@ -6,11 +6,11 @@
 "use strict";
 
 (() => {
-  const { linear, norm, attend, Transformer } = BookWidgets.transformer;
+  const { linear, norm, attend, softmax, Transformer } = BookWidgets.transformer;
   const ROWS = 16; // positions between two pauses
 
   /** nn.GELU(approximate="tanh") */
-  const gelu = (z) => 0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z ** 3)));
+  const gelu = (z) => 0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z)));
 
   /** What may be turned off: heads are [layer, head], layers and feed-forward networks are numbers, all from 0. */
   const WHOLE = { heads: [], layers: [], feedForwards: [], positions: false, mask: false };
@@ -102,10 +102,7 @@
   }
 
   /** -log2 p(token), with p the softmax of logits. */
-  function surprise(logits, token) {
-    const largest = Math.max(...logits), total = logits.reduce((sum, z) => sum + Math.exp(z - largest), 0);
-    return (Math.log(total) - (logits[token] - largest)) / Math.LN2;
-  }
+  const surprise = (logits, token) => -Math.log2(softmax(logits)[token]);
 
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 

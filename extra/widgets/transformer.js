@@ -64,12 +64,14 @@ BookWidgets.transformer = (() => {
     return y;
   }
 
-  /** The softmax of a list, as a Float64Array. */
+  /** The softmax of a list, as a Float64Array; in plain loops, which are several times as fast as `from` and `reduce`. */
   function softmax(scores) {
-    const largest = Math.max(...scores);
-    const weights = Float64Array.from(scores, (z) => Math.exp(z - largest));
-    const total = weights.reduce((sum, w) => sum + w, 0);
-    return weights.map((w) => w / total);
+    const weights = new Float64Array(scores.length);
+    let largest = -Infinity, total = 0;
+    for (let i = 0; i < scores.length; i++) largest = Math.max(largest, scores[i]);
+    for (let i = 0; i < scores.length; i++) total += weights[i] = Math.exp(scores[i] - largest);
+    for (let i = 0; i < scores.length; i++) weights[i] /= total;
+    return weights;
   }
 
   /** For each row of x (T, D): mean 0 and variance 1, then a learned scale and shift (D). */
@@ -89,22 +91,23 @@ BookWidgets.transformer = (() => {
    *  sees(t): how many of the keys, from the first, query t may look at. */
   function attend(q, k, v, D, heads, sees = () => k.length / D) {
     const T = q.length / D, width = D / heads;
-    const out = new Float32Array(T * D), weights = [];
+    const out = new Float32Array(T * D), mixed = new Float64Array(D), weights = [];
     for (let h = 0; h < heads; h++) {
       const first = h * width;
       weights.push([]);
       for (let t = 0; t < T; t++) {
         const S = sees(t), scores = new Float64Array(S);
         for (let s = 0; s < S; s++) {
-          for (let i = first; i < first + width; i++) scores[s] += q[t * D + i] * k[s * D + i];
-          scores[s] /= Math.sqrt(width);
+          let score = 0;
+          for (let i = first; i < first + width; i++) score += q[t * D + i] * k[s * D + i];
+          scores[s] = score / Math.sqrt(width);
         }
         const row = softmax(scores);
-        for (let i = first; i < first + width; i++) {
-          let sum = 0;
-          for (let s = 0; s < S; s++) sum += row[s] * v[s * D + i];
-          out[t * D + i] = sum;
+        for (let s = 0; s < S; s++) {
+          const w = row[s];
+          for (let i = first; i < first + width; i++) mixed[i] += w * v[s * D + i];
         }
+        for (let i = first; i < first + width; i++) { out[t * D + i] = mixed[i]; mixed[i] = 0; }
         weights[h].push(row);
       }
     }
