@@ -173,7 +173,7 @@
     }
 
     /** A cell's shade, never so dark that its letters are lost. */
-    const shade = (w) => ({ style: `background: rgba(var(--widget-heat), ${(0.5 * w).toFixed(3)})` });
+    const shade = (w) => ({ style: `background: rgba(var(--widget-heat), ${(0.45 * w).toFixed(3)})` });
 
     function draw() {
       const step = steps[at], weights = weightsOf(step, layer, head);
