@@ -31,7 +31,10 @@
   const load = () => BookWidgets.model("gpt", (config, tensors) => new BookWidgets.gpt_model.GPT(config, tensors),
     "sampling.js", "gpt_model.js", "gpt_maps.js");
 
-  const change = (was, is) => `${is < was ? "−" : "+"}${Math.abs(is - was).toFixed(2)}`;
+  const change = (was, is) => {
+    const size = Math.abs(is - was).toFixed(2);
+    return +size ? `${is < was ? "−" : "+"}${size}` : size;
+  };
 
   BookWidgets.gpt = { encode, load };
 

@@ -153,7 +153,7 @@
       title.textContent = `Layer ${l + 1}, head ${h + 1}`;
       if (!shown) return;
       const { words, share } = rows ? habit(rows) : {};
-      habits.textContent = rows ? `Most of its weight: ${words}, ${percent(share)} on average.` : "This layer is off: nothing looks.";
+      habits.textContent = rows ? `Looks most at ${words}: ${percent(share)} of its weight, on average.` : "This layer is off: nothing looks.";
       large.setAttribute("aria-label", `attention of layer ${l + 1}, head ${h + 1}`);
       const cells = rows ? view(rows) : [], names = shown.names.slice(-shown.rows);
       drawCells(cells, names);
