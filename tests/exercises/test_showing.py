@@ -137,6 +137,8 @@ def test_digits_are_added_until_the_difference_shows():
         ([[1, 2], [3, 4]], "a list of lists of shape (2, 2)"),
         (np.zeros((2, 3)), "an array of shape (2, 3)"),
         (torch.zeros(2, 3), "a tensor of shape (2, 3)"),
+        ((torch.zeros(2), torch.zeros(2)), "a tuple of tensors of shape (2, 2)"),
+        ([np.zeros(3)], "a list of arrays of shape (1, 3)"),
         ({"a": 1}, "a dict of length 1"),
         (lambda: 0, "a function"),
     ],

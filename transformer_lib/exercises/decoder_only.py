@@ -36,6 +36,20 @@ def no_biases(vocab_size, context_length, d_model, n_layers):
 
 
 @gpt_parameters.mistake
+def matrices_alone(vocab_size, context_length, d_model, n_layers):
+    """The matrices are all there, in the blocks and outside. What is left of a block when you take its matrices away
+    are vectors: what are they for?"""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - (13 * n_layers + 2) * d_model
+
+
+@gpt_parameters.mistake
+def matrices_and_the_last_norm(vocab_size, context_length, d_model, n_layers):
+    """The matrices are all there, and the last norm. What is left of a block when you take its matrices away are
+    vectors: what are they for?"""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - 13 * n_layers * d_model
+
+
+@gpt_parameters.mistake
 def norms_left_out(vocab_size, context_length, d_model, n_layers):
     """The linear maps and tables are all there. What stands in front of each sublayer, and after the last one, learns
     two vectors each."""

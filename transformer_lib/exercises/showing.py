@@ -26,7 +26,8 @@ def describe(value: Any) -> str:
         case np.ndarray():
             return f"{'a tensor' if isinstance(value, TensorCopy) else 'an array'} of shape {value.shape}"
         case list() | tuple() if (array := as_array(value)) is not None and array.ndim > 1:
-            return f"{a(type(value).__name__)} of {type(value[0]).__name__}s of shape {array.shape}"
+            kind = {TensorCopy: "tensor", np.ndarray: "array"}.get(type(value[0]), type(value[0]).__name__)
+            return f"{a(type(value).__name__)} of {kind}s of shape {array.shape}"
         case str() | bytes() | list() | tuple() | dict() | set():
             return f"{a(type(value).__name__)} of length {len(value)}"
         case None:
