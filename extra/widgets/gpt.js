@@ -117,8 +117,8 @@
         ...head.map((word) => (word ? element("th", { scope: "col" }, word) : element("td"))))), body);
       result.append(
         element("div", { class: "gpt-columns" },
-          element("div", {}, title("The text, shaded where it was a surprise"), text, past),
-          element("div", {}, title("What comes next: press to write it"), table("gpt-next", ["", "outline: the whole model", ""], next))),
+          element("div", {}, title("The text, shaded by surprise"), text, past),
+          element("div", {}, title("Next: press one to write it"), table("gpt-next", ["", "outline: the whole model", ""], next))),
         element("div", { class: "gpt-knobs" }, ...knobs.nodes),
         title("Turn a part off"),
         parts.switches,

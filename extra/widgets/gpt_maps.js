@@ -15,7 +15,7 @@
     rows.forEach((row, t) => row.forEach((w, s) => { shares[s === 0 && t > 1 ? 0 : T + t - s] += w / T; }));
     const most = shares.indexOf(Math.max(...shares)), back = most - T;
     const near = { 0: "the character itself", 1: "the character before", "-1": "the character after" };
-    const words = most === 0 ? "the first character" : near[back] ?? (back > 0 ? `${back} characters back` : `${-back} characters ahead`);
+    const words = most === 0 ? "the first character" : near[back] ?? `the character ${Math.abs(back)} ${back > 0 ? "back" : "ahead"}`;
     return { words, share: shares[most] };
   }
 
