@@ -74,7 +74,11 @@ def test_a_row_says_how_many_times_as_fast_this_library_is(bench, monkeypatch):
 def test_memory_is_what_the_work_takes():
     """In a process of its own, as a bench is: what other tests have left would be used again."""
     code = "import torch, _measure as m; print(m.peak_megabytes(lambda: torch.ones(25_000_000)), m.peak_megabytes(int))"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[1] / "bench")}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(Path(__file__).resolve().parents[1] / "bench"),
+    }
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     much, little = map(float, done.stdout.split())
     assert 90 < much < 130 and little < 10
