@@ -227,6 +227,18 @@ def blanks() -> dict:
     }
 
 
+def cache() -> dict:
+    """The GPT's alphabet and sizes, and the beginnings of texts that it goes on with."""
+    sizes = json.loads((ROOT / "trained" / "gpt" / "config.json").read_text(encoding="utf-8"))
+    wanted = ("vocab_size", "d_model", "n_layers", "n_heads", "d_ff")
+    return {
+        "symbols": CharacterTokenizer.train(shakespeare.load().train).symbols,
+        "config": {name: sizes[name] for name in wanted},
+        "prompts": ["The qu", "O Rome", "Is this"],
+        "length": 16,
+    }
+
+
 WIDGETS = {
     "bigram": bigram,
     "merges": merges,
@@ -238,6 +250,7 @@ WIDGETS = {
     "pronounce": pronounce,
     "gpt": gpt,
     "blanks": blanks,
+    "cache": cache,
 }
 
 
