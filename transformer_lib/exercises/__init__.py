@@ -31,6 +31,7 @@ CHAPTERS = {
     "13": "pronunciation",
     "14": "decoder_only",
     "16": "llama",
+    "17": "fast_inference",
 }
 
 

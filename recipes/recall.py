@@ -1,0 +1,106 @@
+"""What a memory of fixed size forgets: softmax against linear attention on associative recall, three seeds each.
+
+A sequence is n items, each a name and a value, and then one name; the answer is its value. One layer of one head reads
+it, with softmax attention (which keeps all n keys and values) or with linear attention (Katharopoulos et al. 2020),
+which keeps a matrix of d x d numbers and a vector of d, however many items there were. Writes
+trained/recall/results.json: accuracy by kind, width d, number of items n and seed. Minutes on one core.
+"""
+
+import json
+import time
+
+import torch
+import torch.nn.functional as F
+from _cards import TRAINED, write_card
+from heads import train_together
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from transformer_lib.attention import MultiHeadAttention
+
+COMMAND = "python recipes/recall.py"
+SEEDS = 3
+NAMES, VALUES = 64, 16
+ITEMS = (4, 8, 16, 32, 64)
+WIDTHS = {"softmax": (16,), "linear": (8, 16, 32)}
+STEPS, BATCH, LEARNING_RATE = 1500, 64, 1e-2
+SCORED = 4000
+
+
+def linear_attention(query: Tensor, key: Tensor, value: Tensor, mask: object = None, *, dropout: float = 0.0) -> Tensor:
+    """What `attention` is with phi(q) . phi(k) for exp(q . k / sqrt(d)), phi(x) = elu(x) + 1; all keys in view."""
+    query, key = F.elu(query) + 1, F.elu(key) + 1
+    state = key.mT @ value  # (…, d, d): all that is kept of the items
+    return query @ state / (query @ key.sum(dim=-2)[..., None])
+
+
+class Recall(nn.Module):
+    """From names and values (B, n) and one name (B,) to the logits of its value, by one head of width d.
+
+    Args:
+        kind: "softmax" or "linear".
+        d: Features of an item, and of the head.
+    """
+
+    def __init__(self, kind: str, d: int) -> None:
+        super().__init__()
+        self.names, self.values = nn.Embedding(NAMES, d), nn.Embedding(VALUES, d)
+        self.asked = nn.Embedding(NAMES, d)
+        self.attention = MultiHeadAttention(d, 1)
+        if kind == "linear":
+            self.attention.attend = linear_attention
+        self.answer = nn.Sequential(nn.Linear(d, 4 * d), nn.GELU(), nn.Linear(4 * d, VALUES))
+
+    def forward(self, names: Tensor, values: Tensor, asked: Tensor) -> Tensor:
+        items = self.names(names) + self.values(values)
+        return self.answer(self.attention(self.asked(asked)[:, None], items)[:, 0])
+
+
+def draw(n: int, size: int, generator: torch.Generator) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    """Items with n different names, one of the names, and its value."""
+    names = torch.rand(size, NAMES, generator=generator).argsort(dim=1)[:, :n]
+    values = torch.randint(VALUES, (size, n), generator=generator)
+    which = torch.randint(n, (size, 1), generator=generator)
+    return (names, values, names.gather(1, which)[:, 0]), values.gather(1, which)[:, 0]
+
+
+def accuracies(kind: str, d: int, n: int) -> list[float]:
+    """How often the answer is right, of each seed."""
+    models: list[nn.Module] = []
+    for seed in range(SEEDS):
+        torch.manual_seed(seed)
+        models.append(Recall(kind, d))
+    weights = train_together(models, lambda generator: draw(n, BATCH, generator), STEPS, LEARNING_RATE)
+    inputs, targets = draw(n, SCORED, torch.Generator().manual_seed(SEEDS))
+    scores = []
+    for i, model in enumerate(models):
+        with torch.no_grad():
+            guesses = functional_call(model, {name: value[i] for name, value in weights.items()}, inputs).argmax(-1)
+        scores.append(round((guesses == targets).double().mean().item(), 4))
+    return scores
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    started = time.process_time()
+    results: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for kind, widths in WIDTHS.items():
+        for d in widths:
+            for n in ITEMS:
+                scores = results.setdefault(kind, {}).setdefault(str(d), {})[str(n)] = accuracies(kind, d, n)
+                print(kind, d, n, scores, round(time.process_time() - started, 1), flush=True)
+    write_card(
+        "recall",
+        chapter="17",
+        command=COMMAND,
+        seed=list(range(SEEDS)),
+        seconds=round(time.process_time() - started, 1),
+        names=NAMES,
+        values=VALUES,
+        steps=STEPS,
+    )
+    (TRAINED / "recall" / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
