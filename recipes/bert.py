@@ -1,4 +1,4 @@
-"""A small BERT and its causal twin on the plays: twenty minutes on one core, taken up where it was if interrupted.
+"""A small BERT and its causal twin on the plays: half an hour on one core, taken up where it was if interrupted.
 
 The twin has the same layers, the same characters, the same batches in size and number, and the same optimizer. What
 differs is the mask, and with it the question: the character that was hidden, or the one that comes next.
@@ -43,7 +43,7 @@ CONTEXT_LENGTH = 96
 SIZES = {"context_length": CONTEXT_LENGTH, "d_model": 128, "n_layers": 4, "n_heads": 4, "d_ff": 512}
 LENGTHS = (16, 32, 64, 96)  # of the rows of a batch: any of them, so that short texts are nothing new
 TOKENS = 2048  # in a batch, marks included, or a few less
-TRAINING = TrainConfig(steps=1200, max_norm=1.0, log_every=200, checkpoint_every=100)
+TRAINING = TrainConfig(steps=6000, max_norm=1.0, log_every=200, checkpoint_every=100)
 MUON, ADAMW = 0.02, 4e-3  # learning rates, of the matrices between hidden states and of all the rest
 POSITIONS = 0.03  # the learned positions start as sines of this size, which say already what is near
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"

@@ -1,4 +1,4 @@
-"""What the small BERT and its causal twin make of the test plays: blanks filled, and pairs judged. One minute.
+"""What the small BERT and its causal twin make of the test plays: blanks filled, and pairs judged. Two minutes.
 
 python recipes/bert.py             comes first
 python recipes/bert_scores.py    writes trained/bert_scores
@@ -16,16 +16,16 @@ from torch import Tensor
 
 from transformer_lib.architectures import MaskedLanguageModel
 from transformer_lib.data import shakespeare
-from transformer_lib.masks import CAUSAL
+from transformer_lib.masks import CAUSAL, padding_mask
 from transformer_lib.models.bert import BertConfig, BertForPreTraining, bert, bert_for_pre_training
 from transformer_lib.tokenizers.characters import CharacterTokenizer
-from transformer_lib.training import Lines, load
+from transformer_lib.training import Lines, load, pad_to_longest
 
 SEED = 0
 BLANKS, LEFT, RIGHT = 600, 44, (0, 1, 2, 4, 8, 16, 44)  # how many, and the characters given on each side
-WEIGHED, READ_ON = 150, 12  # blanks for which the twin weighs every character, and how far it reads on
+WEIGHED, READ_ON = 300, (0, 1, 2, 4, 8, 16)  # blanks for which the twin weighs every character, and how far it reads on
 WORDS, LENGTHS = 320, (3, 4, 5, 6)  # whole words hidden, and their letters
-PAIRS = 500  # of each kind
+PAIRS = 500  # of each kind, or a few less
 AT_ONCE = 200
 
 Marks = dict[str, int]
@@ -61,7 +61,7 @@ def from_the_left(model: MaskedLanguageModel, left: Tensor, marks: Marks) -> Ten
 
 
 def weighed(model: MaskedLanguageModel, left: Tensor, right: Tensor, marks: Marks) -> Tensor:
-    """ln p (V,) of the character between left (L,) and right (R,), by Bayes.
+    """ln p (R + 1, V) of the character between left (L,) and none, one, … or all R characters of right (R,), by Bayes.
 
     p(c | left, right) is p(c | left) p(right | left, c), over the sum of that for all c: try each, and read on.
     """
@@ -69,8 +69,8 @@ def weighed(model: MaskedLanguageModel, left: Tensor, right: Tensor, marks: Mark
     every = torch.arange(len(log_left))[:, None]
     cls, left, right = (x.repeat(len(log_left), 1) for x in (left.new_tensor([marks["[CLS]"]]), left, right))
     x = model.encode(torch.cat([cls, left, every, right], dim=1), mask=CAUSAL)[:, left.shape[1] + 1 : -1]
-    log_right = model.head(x).log_softmax(dim=-1).gather(2, right[:, :, None]).squeeze(2)
-    return (log_left + log_right.sum(dim=1)).log_softmax(dim=0)
+    log_right = model.head(x).log_softmax(dim=-1).gather(2, right[:, :, None]).squeeze(2)  # (V, R)
+    return torch.cat([log_left[:, None], log_right], dim=1).cumsum(dim=1).T.log_softmax(dim=1)
 
 
 def summary(log_p: Iterable[Tensor], truth: Tensor) -> dict[str, float]:
@@ -94,15 +94,17 @@ def score_blanks(bert: MaskedLanguageModel, twin: MaskedLanguageModel, rows: Ten
         right = slice(LEFT + 1, LEFT + 1 + k)
         return summary((from_both_sides(bert, x[:, left:LEFT], x[:, right], marks)[:, 0] for x in parts), rows[:, LEFT])
 
-    some, right = rows[:WEIGHED], slice(LEFT + 1, LEFT + 1 + READ_ON)
+    some, right = rows[:WEIGHED], slice(LEFT + 1, LEFT + 1 + max(READ_ON))
     truth = some[:, LEFT]
+    tried = torch.stack([weighed(twin, x[:LEFT], x[right], marks) for x in some], dim=1)  # (R + 1, WEIGHED, V)
     return {
         "twin": summary((from_the_left(twin, x[:, :LEFT], marks) for x in parts), rows[:, LEFT]),
         "right": {str(k): both(k) for k in RIGHT},
         "right alone": both(max(RIGHT), left=LEFT),
+        "twin by right": {str(k): summary([tried[k]], truth) for k in READ_ON},
         "weighed": {
-            "twin, left": summary([from_the_left(twin, some[:, :LEFT], marks)], truth),
-            "twin, each tried": summary((weighed(twin, x[:LEFT], x[right], marks)[None] for x in some), truth),
+            "twin, left": summary([tried[0]], truth),
+            "twin, each tried": summary([tried[-1]], truth),
             "BERT": summary([from_both_sides(bert, some[:, :LEFT], some[:, right], marks)[:, 0]], truth),
         },
     }
@@ -145,24 +147,32 @@ def score_words(bert: MaskedLanguageModel, twin: MaskedLanguageModel, words: dic
 
 
 def judge(model: BertForPreTraining, pairs: list[tuple[list[int], list[int]]], marks: Marks) -> float:
-    """The share of some pairs of passages, all of one length together, of which the model says that B follows A."""
-    cls, sep = marks["[CLS]"], marks["[SEP]"]
-    tokens = torch.tensor([[cls, *a, sep, *b, sep] for a, b in pairs])
-    segments = torch.tensor([[0] * (len(a) + 2) + [1] * (len(b) + 1) for a, b in pairs])
-    said = [
-        model.next_sentence(model.masked.encode(part, segments=where)).argmax(dim=1)
-        for part, where in zip(tokens.split(AT_ONCE), segments.split(AT_ONCE), strict=True)
-    ]
-    return float((torch.cat(said) == 0).float().mean())
+    """The share of some pairs of passages of which the model says that B follows A."""
+    cls, sep, follow = marks["[CLS]"], marks["[SEP]"], 0
+    for part in (pairs[start : start + AT_ONCE] for start in range(0, len(pairs), AT_ONCE)):
+        tokens = pad_to_longest([[cls, *a, sep, *b, sep] for a, b in part], marks["[PAD]"])
+        segments = pad_to_longest([[0] * (len(a) + 2) + [1] * (len(b) + 1) for a, b in part], 0)
+        mask = padding_mask(torch.tensor([len(a) + len(b) + 3 for a, b in part]), tokens.shape[1])
+        follow += int((model(tokens, mask=mask, segments=segments)[1].argmax(dim=1) == 0).sum())
+    return follow / len(pairs)
 
 
-def score_pairs(model: BertForPreTraining, plays: list[Lines], marks: Marks, n: int) -> dict[str, float]:
-    """How often B is said to follow A, for B that does, and for three kinds that do not."""
-    generator = torch.Generator().manual_seed(SEED)
+def within_speech(a: str, b: str) -> bool:
+    """Whether the seam is between two lines of one speech, where the layout does not tell what follows."""
+    seam = (a.splitlines()[-1].strip(), b.split("\n")[0].strip())
+    return a.endswith("\n") and all(line and not line.endswith(":") for line in seam)
+
+
+def score_pairs(model: BertForPreTraining, tokenizer: CharacterTokenizer, plays: list[Lines], n: int) -> dict:
+    """How often B is said to follow A, for B that does and for three kinds that do not; of all pairs, then of those
+    within speeches.
+    """
+    generator, marks, end = torch.Generator().manual_seed(SEED), marks_of(tokenizer), tokenizer.encode("\n")[0]
     kinds: dict[str, list] = {"follows": [], "swapped": [], "elsewhere in the play": [], "another play": []}
     for play, other in zip(plays, plays[1:] + plays[:1], strict=True):
-        drawn = play.pairs(CONTEXT_LENGTH, 3 * n // len(plays), generator, cls=marks["[CLS]"], sep=marks["[SEP]"])
-        foreign = next(other.passages(CONTEXT_LENGTH - 3, 3 * n // len(plays), generator)).tolist()
+        many = 12 * n // len(plays)
+        drawn = play.pairs(CONTEXT_LENGTH, many, generator, cls=marks["[CLS]"], sep=marks["[SEP]"])
+        foreign = next(other.passages(CONTEXT_LENGTH - 3, many, generator)).tolist()
         tokens, segments, random_next = next(drawn)
         for row, middle, random, strange in zip(
             tokens.tolist(), (segments == 0).sum(1).tolist(), random_next.tolist(), foreign, strict=True
@@ -170,9 +180,15 @@ def score_pairs(model: BertForPreTraining, plays: list[Lines], marks: Marks, n: 
             a, b = row[1 : middle - 1], row[middle:-1]
             kinds["elsewhere in the play" if random else "follows"].append((a, b))
             kinds["another play"].append((a, strange[: len(b)]))
-            if not random:
-                kinds["swapped"].append((b, a))
-    return {name: judge(model, pairs[:n], marks) for name, pairs in kinds.items()}
+            if not random and end in b:  # what comes first must end where a line ends, as every A in training did
+                kinds["swapped"].append((b[: len(b) - b[::-1].index(end)], a))
+    inside = {
+        name: [pair for pair in pairs if within_speech(*map(tokenizer.decode, pair))] for name, pairs in kinds.items()
+    }
+    return {
+        where: {name: judge(model, pairs[:: max(1, len(pairs) // n)][:n], marks) for name, pairs in some.items()}
+        for where, some in {"all pairs": kinds, "within speeches": inside}.items()
+    }
 
 
 @torch.no_grad()
@@ -190,7 +206,7 @@ def main() -> None:
         "left": LEFT,
         **score_blanks(both.masked, twin, draw_blanks(tokenizer, lines, BLANKS, generator), marks),
         "words": score_words(both.masked, twin, words, marks),
-        "said to follow": score_pairs(both, plays, marks, PAIRS),
+        "said to follow": score_pairs(both, tokenizer, plays, PAIRS),
     }
     (TRAINED / "bert_scores").mkdir(exist_ok=True)
     (TRAINED / "bert_scores" / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

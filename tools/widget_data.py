@@ -207,10 +207,10 @@ def gpt() -> dict:
 
 
 HIDDEN = {  # lines of held-out plays, and what is hidden of each
-    "I have thee not, and yet I see thee still.": ["have"],
+    "I have thee not, and yet I see thee still.": ["t"],
     "Life's but a walking shadow, a poor player": ["k", "d"],
     "Against whose fury and unmatched force": ["fury"],
-    "I to the world am like a drop of water": ["world"],
+    "I to the world am like a drop of water": ["k"],
 }
 MARKS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 

@@ -182,7 +182,7 @@ class MaskedLanguageModel(nn.Module):
         self,
         tokens: Int[Tensor, "B T"],
         *,
-        mask: Bool[Tensor, "..."] | None = None,
+        mask: Bool[Tensor, "..."] | Causal | None = None,
         segments: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return the stream after the last layer: one vector a token, in the light of all the others."""
@@ -195,14 +195,14 @@ class MaskedLanguageModel(nn.Module):
         self,
         tokens: Int[Tensor, "B T"],
         *,
-        mask: Bool[Tensor, "..."] | None = None,
+        mask: Bool[Tensor, "..."] | Causal | None = None,
         segments: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Return logits of the token at each position.
 
         Args:
             tokens: The text, some of it hidden.
-            mask: True where a query may attend, such as `padding_mask(lengths, T)`; None for all.
+            mask: True where a query may attend, such as `padding_mask(lengths, T)`, or CAUSAL; None for all.
             segments: The segment of each token; None for one segment.
         """
         return self.head(self.encode(tokens, mask=mask, segments=segments))
