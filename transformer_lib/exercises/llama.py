@@ -93,6 +93,20 @@ def half_as_wide(d_ff, multiple):
 
 
 @swiglu_width.mistake
+def eight_thirds_of_the_wrong_width(d_ff, multiple):
+    """You take 8/3, which is of the *model's* width: two thirds of four times it. What you are given is the four times
+    already."""
+    return -(-8 * d_ff // (3 * multiple)) * multiple
+
+
+@swiglu_width.mistake
+def one_step_too_far(d_ff, multiple):
+    """Where two thirds come out even, or nearly, yours is a whole step too wide. Rounding up leaves a multiple as it
+    is."""
+    return (2 * d_ff // (3 * multiple) + 1) * multiple
+
+
+@swiglu_width.mistake
 def rounded_down(d_ff, multiple):
     """You round down, so that the network comes out smaller than the one it is compared with, where it does not come
     out even."""
@@ -213,6 +227,13 @@ def no_line_end_after_assistant(messages):
 def no_line_end_after_a_turn(messages):
     """Your turns follow each other on one line. After each <|im_end|> the model was shown a line end."""
     return _turns(messages).replace("<|im_end|>\n", "<|im_end|>") + "<|im_start|>assistant\n"
+
+
+@chat_prompt.mistake
+def a_line_end_before_the_mark(messages):
+    """You end the line before you end the turn. The mark stands right after the last letter, and the line end after
+    the mark."""
+    return _turns(messages).replace("<|im_end|>", "\n<|im_end|>") + "<|im_start|>assistant\n"
 
 
 @chat_prompt.mistake
