@@ -1,4 +1,4 @@
-"""Exercises of chapter 13: how far off a pronunciation is, and how a search ranks what it finds."""
+"""Exercises of chapter 13: how far off a pronunciation is, how a search ranks what it finds, what an encoder hears."""
 
 import math
 
@@ -196,5 +196,36 @@ phoneme_error_rate = Question(
         1 / 9: "You divided by the phonemes that the *model* wrote. The references are what it is measured against.",
         1 / 3: "That is the rate of the one wrong word. The right one has phonemes too.",
         12.5: "In percent, yes. Answer with the share, a number between 0 and 1.",
+    },
+)
+
+encoder_vectors = Question(
+    "13.encoder_vectors",
+    300,
+    hint="Count what is left after each stage: the spectrogram has a column for each 10 ms, and the second convolution "
+    "keeps every other place.",
+    mistakes={
+        600: "That is how many columns the *spectrogram* has. Two convolutions stand between it and the encoder: what "
+        "does the second one do to the length?",
+        96_000: "Those are the samples. What does the spectrogram do with the samples of each 10 ms?",
+        48_000: "You halve the samples. The spectrogram comes first, and makes one column of many samples.",
+        1500: "So many it reads in any case, since the sound is filled up with silence to 30 seconds. How many of "
+        "them are the voice?",
+        150: "You halve twice. Only the second of the two convolutions leaves places out.",
+        240: "You divide by the window, 25 ms, but windows overlap. A new one begins every 10 ms.",
+    },
+)
+
+when_it_was_said = Question(
+    "13.when_it_was_said",
+    5.5,
+    hint="How much time lies between one vector of the encoder and the next? A column of the spectrogram is 10 ms.",
+    mistakes={
+        2.75: "You count 10 ms a vector. That is a column of the spectrogram, and a vector comes of two.",
+        5500: "That is the time in milliseconds. Answer in seconds.",
+        11: "You count 40 ms a vector: halved twice. Only one of the two convolutions halves.",
+        275 / 16_000: "You divide by the samples of a second. How many samples are behind one vector?",
+        6.875: "You count 25 ms a vector. That is how long a window is, but the next one begins before it ends.",
+        275 / 30: "The sound is 30 seconds long once silence fills it up, but it has far more than 30 vectors.",
     },
 )
