@@ -30,6 +30,7 @@ CHAPTERS = {
     "12": "encoder_decoder",
     "13": "pronunciation",
     "14": "decoder_only",
+    "15": "encoder_only",
     "16": "llama",
     "17": "fast_inference",
 }
