@@ -121,8 +121,9 @@
       told,
       element("div", { class: "cache-columns" },
         element("div", {}, title, parts),
-        element("div", {}, element("p", { class: "cache-title" }, "The whole model"), whole, legend,
+        element("div", {}, element("p", { class: "cache-title" }, "The whole model"), whole,
           element("p", { class: "cache-title" }, "Multiply-adds of each step: filled with the cache, outlined without"), bars)),
+      legend,
       element("table", { class: "cache-numbers" }, element("thead", {}, element("tr", {}, element("td"), ...heads)), rows),
       check);
 
