@@ -128,6 +128,14 @@ def unscaled(x, positions, w_q, w_k, w_v, keys, values):
     return _step_at(x + positions[len(keys)], w_q, w_k, w_v, keys, values, scale=False)
 
 
+@cached_step.mistake
+def scaled_by_the_width_of_the_model(x, positions, w_q, w_k, w_v, keys, values):
+    """You divide by the root of the token's width. The vectors that meet in a score are those of the head: how long
+    are they?"""
+    x = x + positions[len(keys)]
+    return _step_at(x, w_q * (keys.shape[1] / len(x)) ** 0.5, w_k, w_v, keys, values)
+
+
 def tiles_of_scores(generator):
     """A tile with a larger maximum, one with a smaller, one with huge scores, and wider ones."""
     for seen, tile in (([0.0], [1.0]), ([2.0], [-1.0, 1.0]), ([1.0, 0.0], [800.0, 799.0]), ([0.5] * 3, [1.0, -2.0])):
@@ -196,6 +204,14 @@ def the_maximum_of_the_tile_alone(m, total, o, scores, values):
 
 
 @online_softmax.mistake
+def no_maximum_subtracted(m, total, o, scores, values):
+    """You take the exponentials of the scores as they come. One of the tiles has scores of 800: what is the exponential
+    of that? Subtract the largest first, and bring what was summed before under it too."""
+    weights = scores.exp()
+    return max(m, float(scores.max())), float(total + weights.sum()), o + weights @ values
+
+
+@online_softmax.mistake
 def divided_too_early(m, total, o, scores, values):
     """You divide already. More tiles may follow, whose weights are not in the sum yet: it is done once, at the
     end."""
@@ -227,12 +243,6 @@ def every_window_full(T, window):
 
 
 @window_pairs.mistake
-def full_but_not_longer_than_the_text(T, window):
-    """You give every token a full window, or the whole text. What does the first token of a text see?"""
-    return T * min(T, window)
-
-
-@window_pairs.mistake
 def causal_alone(T, window):
     """Your count is that of a causal mask: the window makes no difference to it."""
     return T * (T + 1) // 2
@@ -245,15 +255,16 @@ def itself_beside_the_window(T, window):
 
 
 @window_pairs.mistake
-def not_itself(T, window):
-    """None of your tokens sees itself. It is the newest one in its window."""
-    return window_pairs(T, window) - T
+def counted_from_nothing(T, window):
+    """Your first token has nothing to look at, the second one key, and so on up to a full window. The first sees
+    itself."""
+    return window_pairs(T - 1, window) if T > 1 else 0
 
 
 @window_pairs.mistake
-def both_sides(T, window):
-    """Your window reaches forwards as far as backwards. Nothing that comes later may be seen."""
-    return 2 * window_pairs(T, window) - T
+def not_itself(T, window):
+    """None of your tokens sees itself. It is the newest one in its window."""
+    return window_pairs(T, window) - T
 
 
 def products(generator):
@@ -301,12 +312,6 @@ def the_matrix_for_every_row(n, a, b, bytes_per_number):
     """Your matrix is read again for every row, so that more rows gain nothing. It is read once, and all rows are
     multiplied with it while it is there."""
     return arithmetic_intensity(1, a, b, bytes_per_number)
-
-
-@arithmetic_intensity.mistake
-def bytes_over_operations(n, a, b, bytes_per_number):
-    """That is bytes for each operation: the fraction is upside down."""
-    return 1 / arithmetic_intensity(n, a, b, bytes_per_number)
 
 
 def groups_of_weights(generator):
