@@ -83,7 +83,8 @@
       const { d_model: D, vocab_size: V } = this.config, x = this.encode(tokens);
       return places.map((t) => {
         const row = this.linear("head.transform", x.subarray(t * D, (t + 1) * D), D).map(gelu);
-        return this.linear("head.vocabulary", this.norm("head.norm", row), V);
+        const [table, bias] = ["embedding.tokens.weight", "head.vocabulary.bias"].map((name) => this.tensor(name));
+        return BookWidgets.transformer.linear(this.norm("head.norm", row), table, bias, V); // tied to the embedding
       });
     }
   }
@@ -195,7 +196,7 @@
       load().then((loaded) => {
         models = loaded;
         draw();
-      }, (error) => tell(`The models did not load: ${error.message}.`, true)).finally(() => { root.ariaBusy = "false"; });
+      }).catch((error) => tell(`The models did not load: ${error.message}.`, true)).finally(() => { root.ariaBusy = "false"; });
     }
 
     const best = (p) => [...p.keys()].sort((a, b) => p[b] - p[a] || a - b).slice(0, SHOWN);
