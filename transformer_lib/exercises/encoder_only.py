@@ -124,6 +124,19 @@ def a_tenth_then_eight_tenths(tokens, chosen, lot, drawn, mask):
     return inputs, torch.where(chosen, tokens, IGNORE)
 
 
+@mask_tokens.mistake
+def random_over_the_mask(tokens, chosen, lot, drawn, mask):
+    """A lot below 0.8 is below 0.9 as well: your random ids come last, and overwrite every mask."""
+    inputs = torch.where(chosen & (lot < 0.9), drawn, tokens)
+    return inputs, torch.where(chosen, tokens, IGNORE)
+
+
+@mask_tokens.mistake
+def labels_of_the_others(tokens, chosen, lot, drawn, mask):
+    """Your labels are the wrong way round: −100 stands at the chosen tokens, and all that can be seen is asked for."""
+    return _hide(tokens, chosen, lot, drawn, mask), torch.where(chosen, IGNORE, tokens)
+
+
 def two_passages(generator):
     """One token each; A longer; B longer; equal tokens in both."""
     yield [7], [8], 1, 2
@@ -214,6 +227,19 @@ def the_first_vector(vectors, lengths):
 
 
 @masked_mean.mistake
+def the_last_vector(vectors, lengths):
+    """That is the vector of the last real position, which a causal model would have to use: there it alone has seen
+    the whole text. Asked for is the mean."""
+    return vectors[torch.arange(len(vectors)), lengths - 1]
+
+
+@masked_mean.mistake
+def the_largest(vectors, lengths):
+    """You take the largest value of each component, max pooling. Asked for is the mean."""
+    return vectors.masked_fill(~_real(vectors, lengths), -torch.inf).amax(dim=1)
+
+
+@masked_mean.mistake
 def the_sum(vectors, lengths):
     """Long sentences get long vectors in yours: divide by how many there are."""
     return (vectors * _real(vectors, lengths)).sum(dim=1)
@@ -283,6 +309,12 @@ def the_right_alone(log_left, log_right):
 def not_normalised(log_left, log_right):
     """These are the joint probabilities. Divide by their sum: the candidates are all there is to choose from."""
     return (log_left + log_right.sum(dim=1)).exp()
+
+
+@fill_from_both_sides.mistake
+def still_logarithms(log_left, log_right):
+    """These are the right probabilities' logarithms. A probability is not negative: one more step."""
+    return (log_left + log_right.sum(dim=1)).log_softmax(dim=0)
 
 
 @fill_from_both_sides.mistake
