@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from transformer_lib.generation import generate
+from transformer_lib.generation import generate, store_by_columns
 from transformer_lib.pretrained.hugging_face import gpt2_from_hf
 
 with warnings.catch_warnings():
@@ -125,7 +125,9 @@ def rows_of(size: Size, rounds: int) -> list[dict]:
         works = {library: training_step(model.train(), batch) for library, model in contenders(size).items()}
         rows += rows_of_task("Training step", name, works, rounds, sequences * length)
     prompt = torch.randint(size.vocab_size, (1, PROMPT))
-    works = {library: greedy(model.eval(), prompt, size.new) for library, model in contenders(size).items()}
+    models = contenders(size)
+    store_by_columns(models[OURS])
+    works = {library: greedy(model.eval(), prompt, size.new) for library, model in models.items()}
     assert torch.equal(works[OURS](), works["transformers"]()), "the same weights wrote different tokens"
     return rows + rows_of_task("Writing, batch 1", size.shape, works, rounds, size.new)
 

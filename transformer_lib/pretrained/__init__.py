@@ -9,6 +9,7 @@ Weights come from pinned archives whose hash is checked each time; nothing in a 
 
 from transformer_lib.architectures import EncoderDecoder, LanguageModel
 from transformer_lib.data import vocabularies, weights
+from transformer_lib.generation import store_by_columns
 from transformer_lib.models.sentence_encoder import SentenceEncoder
 from transformer_lib.pretrained.ctranslate2 import CTranslate2
 from transformer_lib.pretrained.gguf import GGUF
@@ -35,7 +36,9 @@ def smollm2() -> tuple[LanguageModel, ChatTokenizer]:
     file = GGUF(weights.SMOLLM2.path(weights.SMOLLM2_FILE, thorough=True))
     tokenizer = tokenizer_from_gguf(file)
     assert isinstance(tokenizer, ChatTokenizer)
-    return llama_from_gguf(file), tokenizer
+    model = llama_from_gguf(file)
+    store_by_columns(model)
+    return model, tokenizer
 
 
 def minilm() -> tuple[SentenceEncoder, WordPieceTokenizer]:
