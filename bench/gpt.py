@@ -20,8 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from transformer_lib.generation import generate, store_by_columns
+from transformer_lib.generation import generate
 from transformer_lib.pretrained.hugging_face import gpt2_from_hf
+from transformer_lib.runtime import store_by_columns
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit.script, which it calls when imported

@@ -47,6 +47,14 @@ def weights_read(model):
     return matrices + sum(p.numel() for p in model.parameters() if p.ndim == 1)
 
 
+def in_bfloat16(model):
+    """By rows: PyTorch's product reads columns of this format no faster."""
+    rounded = copy.deepcopy(model).bfloat16()
+    for weight in rounded.parameters():
+        weight.data = weight.data.contiguous()
+    return rounded
+
+
 def in_int8(model):
     """Linear maps with weights in 8 bits and a scale for each, the inputs rounded to 8 bits as they come."""
     with warnings.catch_warnings():
@@ -89,7 +97,7 @@ def main() -> None:
     print(f"{'tokens a second':16}" + "".join(f"{title:>11}" for title in titles))
     formats = {
         "float32": (4, lambda: model),
-        "bfloat16": (2, lambda: copy.deepcopy(model).bfloat16()),
+        "bfloat16": (2, lambda: in_bfloat16(model)),
         "int8": (1, lambda: in_int8(model)),
     }
     for name, (width, make) in formats.items():

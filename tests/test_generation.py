@@ -12,7 +12,7 @@ from transformer_lib.architectures import Embedding, EncoderDecoder, LanguageMod
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm
 from transformer_lib.feed_forward import FeedForward
-from transformer_lib.generation import beam_search, generate, length_penalty_of, store_by_columns
+from transformer_lib.generation import beam_search, generate, length_penalty_of
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.norms import LayerNorm
@@ -272,17 +272,6 @@ def test_greedy_with_a_cache_equals_greedy_without_and_transformers():
     written = generate(ours, PROMPTS, 9, temperature=0)
     assert torch.equal(written, uncached(ours, PROMPTS, 9))
     assert torch.equal(written, theirs.generate(PROMPTS, max_new_tokens=9, do_sample=False))
-
-
-def test_weights_stored_by_columns_write_the_same_from_the_same_numbers():
-    _, ours = tiny_gpt()
-    expected, shapes = ours(PROMPTS), {name: weight.shape for name, weight in ours.state_dict().items()}
-    store_by_columns(ours)
-    torch.testing.assert_close(ours(PROMPTS), expected)
-    assert {name: weight.shape for name, weight in ours.state_dict().items()} == shapes
-    assert ours.head.weight is ours.embedding.tokens.weight
-    strides = {weight.shape: weight.stride() for weight in ours.blocks[0].feed_forward.parameters() if weight.ndim == 2}
-    assert strides == {(64, 16): (1, 64), (16, 64): (64, 1)}, "the tall one by columns, the wide one by rows"
 
 
 @pytest.mark.parametrize("settings", [{}, {"temperature": 0.7, "top_k": 5}, {"temperature": 1.3, "top_p": 0.8}])

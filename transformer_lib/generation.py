@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from transformer_lib.architectures import EncoderDecoder, LanguageModel
 from transformer_lib.sampling import sample_next
@@ -91,21 +91,6 @@ def generate(
             if len(stops) and done.all():
                 break
     return tokens.clone()  # a tensor like any other, that may be trained on
-
-
-def store_by_columns(model: nn.Module) -> None:
-    """Lay out the weights of a model, in place, for a processor that writes one token at a time.
-
-    The product of a matrix and one vector takes as long as reading the matrix, and PyTorch's product reads one that is
-    at least as tall as wide in less time if its columns are contiguous: `bench/gpt.py` measures it. Values, shapes and
-    names stay as they are, and so do weights that are shared.
-
-    Args:
-        model: Its nn.Linear layers are changed.
-    """
-    for weight in {module.weight for module in model.modules() if isinstance(module, nn.Linear)}:
-        if weight.shape[0] >= weight.shape[1]:
-            weight.data = weight.data.mT.contiguous().mT
 
 
 class Hypothesis(NamedTuple):

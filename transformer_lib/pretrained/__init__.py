@@ -9,13 +9,13 @@ Weights come from pinned archives whose hash is checked each time; nothing in a 
 
 from transformer_lib.architectures import EncoderDecoder, LanguageModel
 from transformer_lib.data import vocabularies, weights
-from transformer_lib.generation import store_by_columns
 from transformer_lib.models.sentence_encoder import SentenceEncoder
 from transformer_lib.pretrained.ctranslate2 import CTranslate2
 from transformer_lib.pretrained.gguf import GGUF
 from transformer_lib.pretrained.llama_gguf import llama_from_gguf, tokenizer_from_gguf
 from transformer_lib.pretrained.sentences import embed, sentence_encoder_from_files
 from transformer_lib.pretrained.speech import SpeechTokenizer, transcribe, whisper_from_ctranslate2
+from transformer_lib.runtime import store_by_columns
 from transformer_lib.tokenizers.chat import ChatTokenizer
 from transformer_lib.tokenizers.wordpiece import WordPieceTokenizer
 
