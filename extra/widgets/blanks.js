@@ -176,7 +176,8 @@
       if (!hidden.length) return tell(`${notes}Press a character to hide it.`);
       if (!models) return tell(`${notes}The two models are read when you want them, about 5 MB, and then run in this page.`, true);
       const filled = fill(models, ids, hidden, marks);
-      const guess = (key) => filled.map((one) => name(best(one[key])[0])).join("");
+      const sure = (p) => (filled.length === 1 ? ` (${percent(p[best(p)[0]])})` : "");
+      const guess = (key) => filled.map((one) => name(best(one[key])[0])).join("") + sure(filled[0][key]);
       tell(`${notes}Hidden: ${hidden.map((t) => name(ids[t])).join("")}. BERT says ${guess("bert")}, the twin says ${guess("twin")}.`);
       if (filled.length > 1) {
         which.append(choice("blank", Object.fromEntries(filled.map((_, i) => [`b${i}`, i + 1])), `b${at}`,

@@ -202,11 +202,15 @@ def test_a_click_hides_and_shows_again(seen):
     characters = page.locator(".blanks-character")
     assert characters.all_inner_texts()[:3] == ["T", "o", "\xa0"]
     characters.nth(0).click()
-    expect(status(page)).to_contain_text("Hidden: T. BERT says ")
+    first = page.locator(".blanks-bars").nth(0).locator("tr").nth(0)
+    expect(status(page)).to_contain_text(
+        f"Hidden: T. BERT says {first.locator('th').inner_text()} ({first.locator('td').last.inner_text()}), the twin "
+    )
     expect(characters.nth(0)).to_have_attribute("aria-pressed", "true")
     expect(characters.nth(0)).to_be_focused()
     characters.nth(3).click()
     expect(status(page)).to_contain_text("Hidden: Tb.")
+    expect(status(page)).not_to_contain_text("%")  # of one hole only
     page.get_by_role("group", name="blank").get_by_text("1", exact=True).click()
     assert page.locator(".blanks-truth th").all_inner_texts() == ["T", "T"]
     for at in (0, 3):
