@@ -1,6 +1,6 @@
 """How fast SmolLM2 writes with this library: beside transformers' generate, and against what the memory allows.
 
-    python bench/real_weights.py [--rounds 5] [--tokens 32] [--threads 1]
+    python bench/real_weights.py [--rounds 5] [--tokens 32] [--threads 1 2]
 
 To write one token, every weight is read once: the embedding's rows are few, but the head is all of its matrix. So the
 bound is the bandwidth of the memory over the bytes of the weights. A copy measures the bandwidth, in the same run and
@@ -12,12 +12,14 @@ the wall. Theirs is the same model with the same weights, and the two must write
 import argparse
 import copy
 import functools
+import os
 import resource
 import time
 import warnings
 
-import torch
-from attention import processor
+from _measure import OURS, Peer, processor, row, write  # first: it sets the number of threads
+
+import torch  # isort: skip
 from torch import nn
 
 from transformer_lib.generation import generate
@@ -62,6 +64,16 @@ def in_int8(model):
         return torch.ao.quantization.quantize_dynamic(copy.deepcopy(model), {nn.Linear}, dtype=torch.qint8)
 
 
+def greedily(model):
+    """A function that continues a prompt by n tokens, as transformers does."""
+
+    def write(prompt, n):
+        mask = torch.ones_like(prompt)
+        return model.generate(prompt, attention_mask=mask, max_new_tokens=n, min_new_tokens=n, do_sample=False)
+
+    return write
+
+
 def per_second(runs, prompt, tokens, rounds):
     """Tokens a second of each writer: the time of `tokens` tokens less that of one, which reads the prompt too."""
     best = dict.fromkeys(runs, float("inf"))
@@ -73,55 +85,64 @@ def per_second(runs, prompt, tokens, rounds):
     return {name: tokens / time for name, time in best.items()}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    print(f"torch {torch.__version__}, {processor()}, {options.threads} threads\n")
-
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start, cpu = time.perf_counter(), time.process_time()
-    model, tokenizer = smollm2()
-    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        f"loading: {wall:.1f} s ({cpu:.1f} s of CPU), peak memory {peak / 1e6:.2f} GB, {before / 1e6:.2f} before it\n"
-    )
-
-    prompt = torch.tensor([tokenizer.chat([{"role": "user", "content": "What is gravity?"}])])
-    mask = torch.ones_like(prompt)
-    titles = ("MB a token", "GB/s", "bound", "ours", "theirs", "of bound", "of theirs")
-    print(f"{'tokens a second':16}" + "".join(f"{title:>11}" for title in titles))
+def rows_of(threads, prompt, tokens, rounds, model):
+    """Two rows for each format: beside transformers, where it has that format, and beside the bound."""
+    torch.set_num_threads(threads)
     formats = {
         "float32": (4, lambda: model),
         "bfloat16": (2, lambda: in_bfloat16(model)),
         "int8": (1, lambda: in_int8(model)),
     }
+    rows = []
     for name, (width, make) in formats.items():
         ours = make()
-        runs = {"ours": functools.partial(generate, ours, temperature=0)}
+        runs = {OURS: functools.partial(generate, ours, temperature=0)}
         if name != "int8":
-            theirs = llama_to_hf(ours)
+            runs["transformers"] = greedily(llama_to_hf(ours))
+        if name == "float32" and not torch.equal(*(write(prompt, tokens) for write in runs.values())):
+            raise SystemExit("theirs writes another text: what follows would compare two models")
+        speed = per_second(runs, prompt, tokens, rounds)
+        speed["bound"] = bandwidth(rounds) / (width * weights_read(model))
+        size = f"SmolLM2 in {name}, {threads} thread{'s' * (threads > 1)}"
+        for peer in (Peer("transformers", package="transformers"), Peer("bound")):
+            if peer.name in speed:
+                theirs = speed[peer.name]
+                rows.append(
+                    row("Writing, batch 1", size, peer, "tokens/s", speed[OURS], theirs, speed[OURS] / theirs, rounds)
+                )
+    return rows
 
-            def write(prompt, n, theirs=theirs):
-                return theirs.generate(prompt, attention_mask=mask, max_new_tokens=n, min_new_tokens=n, do_sample=False)
 
-            if name == "float32" and not torch.equal(
-                write(prompt, options.tokens), runs["ours"](prompt, options.tokens)
-            ):
-                raise SystemExit("theirs writes another text: what follows would compare two models")
-            runs["theirs"] = write
-        speed = per_second(runs, prompt, options.tokens, options.rounds)
-        memory, size = bandwidth(options.rounds), width * weights_read(model)
-        bound, other = memory / size, speed.get("theirs", float("nan"))
-        print(
-            f"{name:16}{size / 1e6:11.0f}{memory / 1e9:11.1f}{bound:11.1f}{speed['ours']:11.1f}{other:11.1f}"
-            f"{speed['ours'] / bound:11.0%}{speed['ours'] / other:11.2f}",
-            flush=True,
-        )
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args()
+
+    started = time.process_time()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model, tokenizer = smollm2()
+    loading = time.process_time() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"loading: {loading:.1f} s of CPU, peak memory {peak / 1e6:.2f} GB, {before / 1e6:.2f} before it")
+
+    prompt = torch.tensor([tokenizer.chat([{"role": "user", "content": "What is gravity?"}])])
+    rows = [
+        found
+        for threads in options.threads
+        for found in rows_of(threads, prompt, options.tokens, options.rounds, model)
+    ]
+    threads = " and ".join(map(str, options.threads)) + " threads"
+    name = f"{processor()}, {os.cpu_count()} cores, {threads}"
+    write(
+        "real_weights",
+        started,
+        rows,
+        processor=name,
+        loading_seconds=round(loading, 1),
+        peak_gigabytes=round(peak / 1e6, 2),
+    )
 
 
 if __name__ == "__main__":

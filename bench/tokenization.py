@@ -127,7 +127,7 @@ def main():
     part = text[: options.sample]
     ids = ours.encode(text)
     rows = []
-    for name, encode, expected, size in (
+    for name, encode, expected, amount in (
         (LIBRARY, cold, ids, megabytes),
         ("  pieces known", lambda: ours.encode(text), ids, megabytes),
         (RUST, lambda: rust.encode(text).ids, ids, megabytes),
@@ -136,8 +136,9 @@ def main():
     ):
         seconds, found = timed(encode)
         assert found == expected
-        rows.append((name, size / seconds, seconds / size))
+        rows.append((name, amount / seconds, seconds / amount))
     print_table(f"Encoding: {len(text):,} characters to {len(ids):,} tokens", rows, "MB/s")
+    size = f"{len(text):,} characters, {len(ids):,} tokens"
     write("tokenization", started, recorded + record("Encoding, a new tokenizer", size, rows, "MB/s"))
 
 

@@ -21,7 +21,19 @@ The loss is {glue:text}`chapters/01_trial.ipynb::loss:.2f`, and $\\R$ is a set o
 
 Shown without JavaScript.
 ```
+
+```{bench} trial
+```
+
+```{bench} trial
+:losses:
+```
 """
+BENCH = [  # task, ours, theirs, times as good
+    ("Walking", 30.0, 20.0, 1.5),
+    ("Swimming", 1234.5, 2469.0, 0.5),
+    ("Flying", None, 3.0, None),
+]
 WEIGHTS = bytes(range(256))
 
 
@@ -46,6 +58,18 @@ def trial(tmp_path_factory) -> Path:
         trained.mkdir(parents=True)
         (trained / "config.json").write_text(json.dumps({"d_model": d_model}), encoding="utf-8")
         (trained / "model.safetensors").write_bytes(WEIGHTS)
+    results = {
+        "processor": "an abacus",
+        "versions": {"beads": "3.0"},
+        "date": "2026-01-01",
+        "seconds": 1200,
+        "rows": [],
+    }
+    for task, ours, theirs, ratio in BENCH:
+        words = {"task": task, "size": "a mile", "peer": "a fish", "unit": "km/h"}
+        results["rows"].append(words | {"ours": ours, "theirs": theirs, "ratio": ratio})
+    (book / "bench" / "results").mkdir(parents=True)
+    (book / "bench" / "results" / "trial.json").write_text(json.dumps(results), encoding="utf-8")
     store_losses(book, "1.25")
     return book
 
@@ -130,6 +154,19 @@ def test_chinese_is_marked_as_chinese(built):
     assert [tag.get_text() for tag in page.select('span[lang="zh"]')] == ["实数集"]
 
 
+def test_bench_shows_what_was_measured_and_where_it_loses(built):
+    whole, losses = soup(built / "intro.html").select("table.bench")
+    cells = [[cell.get_text(" ", strip=True) for cell in row.select("td")] for row in whole.select("tbody tr")]
+    assert cells == [
+        ["Walking a mile", "a fish", "30 km/h", "20 km/h", "1.50"],
+        ["Swimming a mile", "a fish", "1,234.5 km/h", "2,469 km/h", "0.50"],
+        ["Flying a mile", "a fish", "never", "3 km/h", "–"],
+    ]
+    assert [row.td.p.get_text() for row in losses.select("tbody tr")] == ["Swimming", "Flying"]
+    [machine] = [p.get_text() for p in soup(built / "intro.html").select("p.bench-machine")]
+    assert machine == "Measured on an abacus; beads 3.0; 2026-01-01; 1,200 CPU seconds in all."
+
+
 def test_figure_is_as_wide_as_it_was_drawn(built):
     """288 pixels at 144 to the inch are 2 inches, 192 CSS pixels."""
     assert soup(built / "chapters" / "01_trial.html").select_one("figure img")["style"] == "width: 192px;"
@@ -159,7 +196,7 @@ def test_build_after_build(trial, built):
     faults = "\n[lost](lost.md) {glue:text}`chapters/01_trial.ipynb::gain:.2f`\n\n```{widget} absent\nFallback.\n```\n"
     (trial / "intro.md").write_text(
         PAGE + faults + "\n```{widget} trial\n:data: absent.json\n\nFallback.\n```\n"
-        "\n```{widget} trial\n:weights: trained/absent\n\nFallback.\n```\n"
+        "\n```{widget} trial\n:weights: trained/absent\n\nFallback.\n```\n\n```{bench} absent\n```\n"
     )
     first, second = build_trial(trial), build_trial(trial)
     (trial / "intro.md").write_text(PAGE)
@@ -170,3 +207,4 @@ def test_build_after_build(trial, built):
         assert "widget 'absent' has no script" in build.output
         assert "widget 'trial' cannot read its data absent.json" in build.output
         assert "widget 'trial' has no model: trained/absent/config.json does not exist" in build.output
+        assert "bench/results/absent.json is not there: run `make bench NAME=absent`" in build.output
