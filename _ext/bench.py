@@ -44,8 +44,8 @@ class Bench(SphinxDirective):
 
 
 def losses(rows: list[dict]) -> list[dict]:
-    """Rows in which the other is better, and those in which ours never got there."""
-    return [row for row in rows if row["ratio"] is None or row["ratio"] < 1]
+    """Rows in which the other is better by what the table shows, and those in which ours never got there."""
+    return [row for row in rows if row["ratio"] is None or round(row["ratio"], 2) < 1]
 
 
 def machines(found: list[dict]) -> list[str]:

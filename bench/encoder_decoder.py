@@ -87,7 +87,7 @@ def rows_of(batch: int, length: int, rounds: int) -> list[dict]:
     step_ours = stepping(ours, lambda: ours(source, read, source_mask=real))
     step_theirs = stepping(theirs, lambda: theirs(source, read, real))
     task = "Training step, encoder-decoder"
-    name = f"{N_LAYERS} + {N_LAYERS} layers × {D_MODEL}, {VOCAB:,} tokens, batch {batch} × {length} + {length}"
+    name = f"{N_LAYERS} + {N_LAYERS} layers × {D_MODEL}, vocabulary {VOCAB:,}, batch {batch} × {length} + {length}"
     memory = [peak_megabytes(lambda step=step: [step(), step()]) for step in (step_ours, step_theirs)]
     peer = Peer("nn.Transformer", step_theirs, "torch")
     rows = compare(task, name, Peer(OURS, step_ours), [peer], rounds, tokens=2 * batch * length)

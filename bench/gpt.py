@@ -45,7 +45,7 @@ class Size:
 
     @property
     def shape(self) -> str:
-        return f"{self.n_layers} layers × {self.d_model}, {self.vocab_size:,} tokens"
+        return f"{self.n_layers} layers × {self.d_model}, vocabulary {self.vocab_size:,}"
 
 
 SIZES = (
