@@ -5,10 +5,11 @@
     ```
 
 A table of the scripts that are named, in that order, and under it the machine; with `:losses:` only the rows in which
-this library is the slower or the larger.
+this library is the slower or the larger; with `:curves:` a drawing of the curves that one script left, and no table.
 """
 
 import json
+from html import escape
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,10 +25,12 @@ WIDTHS = (40, 24, 12, 12, 12)
 class Bench(SphinxDirective):
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar = {"losses": directives.flag}
+    option_spec: ClassVar = {"losses": directives.flag, "curves": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         found = [self.load(name) for name in self.arguments[0].split()]
+        if "curves" in self.options:
+            return [nodes.raw("", drawing(found[0]["curves"]), format="html")]
         rows = [row for results in found for row in results["rows"]]
         if "losses" in self.options:
             rows = losses(rows)
@@ -77,6 +80,49 @@ def cells(row: dict) -> nodes.row:
 
 def entry(text: str, *classes: str) -> nodes.entry:
     return nodes.entry("", nodes.paragraph("", "", nodes.inline("", text, classes=list(classes))))
+
+
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 440, 280, 32, 26, 14, 40
+Curve = list[list[float]]  # (seconds, bits), oldest first
+
+
+def drawing(curves: dict[str, list[Curve] | Curve]) -> str:
+    """Bits against seconds as SVG: each run of ours, theirs, and a line at where theirs ends."""
+    lines = [("ours", curve) for curve in curves["ours"]] + [("theirs", curves["theirs"])]
+    points = [point for _, curve in lines for point in curve]
+    longest, (last, target) = max(seconds for seconds, _ in points), curves["theirs"][-1]
+    low, high = min(bits for _, bits in points) - 0.1, max(bits for _, bits in points) + 0.1
+
+    def x(seconds: float) -> str:
+        return f"{LEFT + (WIDTH - LEFT - RIGHT) * seconds / longest:.1f}"
+
+    def y(bits: float) -> str:
+        return f"{TOP + (HEIGHT - BOTTOM - TOP) * (high - bits) / (high - low):.1f}"
+
+    def words(at_x: str | float, at_y: str | float, text: str, kind: str = "", anchor: str = "middle") -> str:
+        return f'<text x="{at_x}" y="{at_y}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
+
+    ground = HEIGHT - BOTTOM
+    parts = [f'<path class="frame" d="M{LEFT} {TOP}V{ground}H{WIDTH - RIGHT}"/>']
+    parts += [words(x(s), ground + 16, f"{s}") for s in range(0, round(longest) + 1, 20)]
+    parts += [
+        words(LEFT - 6, y(b / 5), f"{b / 5:.1f}", anchor="end") for b in range(-int(-low * 5 // 1), int(high * 5) + 1)
+    ]
+    parts.append(f'<path class="target" d="M{LEFT} {y(target)}H{x(last)}"/>')
+    for kind, curve in lines:
+        path = "L".join(f"{x(seconds)} {y(bits)}" for seconds, bits in curve)
+        parts.append(f'<path class="curve {kind}" d="M{path}"/>')
+    for kind, name, curve in (("ours", "ours", curves["ours"][0]), ("theirs", "the common recipe", curves["theirs"])):
+        seconds, bits = curve[len(curve) // 2]
+        parts.append(words(f"{float(x(seconds)) + 8}", f"{float(y(bits)) - 8}", name, kind, "start"))
+    parts.append(words((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, "seconds of training"))
+    parts.append(words(0, 14, "bits per character", anchor="start"))
+    reached = [next((f"{s:.0f}" for s, bits in curve if bits <= target), "no number of") for curve in curves["ours"]]
+    label = (
+        f"{target:.2f} bits per character: the common recipe after {last:.0f} s, ours after {' and '.join(reached)} s"
+    )
+    box = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}"'
+    return f'<svg class="bench-curves" {box}>{"".join(parts)}</svg>'
 
 
 def setup(app: Sphinx) -> dict:

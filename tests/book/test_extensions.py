@@ -28,6 +28,10 @@ Shown without JavaScript.
 ```{bench} trial
 :losses:
 ```
+
+```{bench} trial
+:curves:
+```
 """
 BENCH = [  # task, ours, theirs, times as good
     ("Walking", 30.0, 20.0, 1.5),
@@ -68,6 +72,10 @@ def trial(tmp_path_factory) -> Path:
     for task, ours, theirs, ratio in BENCH:
         words = {"task": task, "size": "a mile", "peer": "a fish", "unit": "km/h"}
         results["rows"].append(words | {"ours": ours, "theirs": theirs, "ratio": ratio})
+    results["curves"] = {
+        "ours": [[[1, 3.0], [2, 2.5], [3, 2.4]], [[1, 3.1], [3, 2.6]]],
+        "theirs": [[10, 3.0], [40, 2.5]],
+    }
     (book / "bench" / "results").mkdir(parents=True)
     (book / "bench" / "results" / "trial.json").write_text(json.dumps(results), encoding="utf-8")
     store_losses(book, "1.25")
@@ -165,6 +173,19 @@ def test_bench_shows_what_was_measured_and_where_it_loses(built):
     assert [row.td.p.get_text() for row in losses.select("tbody tr")] == ["Swimming", "Flying"]
     [machine] = [p.get_text() for p in soup(built / "intro.html").select("p.bench-machine")]
     assert machine == "Measured on an abacus; beads 3.0; 2026-01-01; 1,200 CPU seconds in all."
+
+
+def test_bench_draws_curves_to_one_scale(built):
+    [svg] = soup(built / "intro.html").select("svg.bench-curves")
+    assert svg["aria-label"] == "2.50 bits per character: the common recipe after 40 s, ours after 2 and no number of s"
+    first, second, theirs = (
+        [tuple(map(float, point.split())) for point in path["d"][1:].split("L")] for path in svg.select("path.curve")
+    )
+    assert [len(curve) for curve in (first, second, theirs)] == [3, 2, 2]
+    assert first[0][1] == theirs[0][1] > 0 and first[1][1] == theirs[1][1], "equal bits, equal height"
+    (x1, _), (x2, _), (x3, _) = first
+    assert x2 - x1 == pytest.approx(x3 - x2, abs=0.2) and theirs[1][0] - x1 == pytest.approx(39 * (x2 - x1), rel=0.02)
+    assert first[2][1] > first[1][1], "less is lower on the page"
 
 
 def test_figure_is_as_wide_as_it_was_drawn(built):
