@@ -3,8 +3,9 @@
     python bench/gpt.py [--rounds 9]
 
 Three minutes of one core. The GPT-2 of transformers and ours have the same weights, and the run stops unless their
-logits are equal. x-transformers has no such import: its decoder is as wide, deep and many-headed, with a random start
-and without the biases of the projections. All train with PyTorch's fused AdamW on the same batch, and write greedily.
+logits are equal. x-transformers has no such import, and its attention has no biases: its decoder, and the GPT of ours
+that is set beside it, are as wide, deep and many-headed, have none anywhere but in norms, and start at random. All
+train with PyTorch's fused AdamW on the same batch, and write greedily.
 """
 
 import argparse
@@ -20,7 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from transformer_lib.architectures import LanguageModel
 from transformer_lib.generation import generate
+from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.pretrained.hugging_face import gpt2_from_hf
 from transformer_lib.runtime import store_by_columns
 
@@ -29,6 +32,7 @@ with warnings.catch_warnings():
     from x_transformers import AutoregressiveWrapper, Decoder, TransformerWrapper
 
 PROMPT = 16
+Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ SIZES = (
 )
 
 
-def contenders(size: Size) -> dict[str, nn.Module]:
-    """The three models, in the order of the table; the first two are one."""
+def pairs(size: Size) -> dict[str, tuple[LanguageModel, nn.Module]]:
+    """By the name of each peer: a model of ours, and theirs of equal size."""
     torch.manual_seed(0)
     context = 64 + PROMPT + size.new
     theirs = GPT2LMHeadModel(
@@ -74,19 +78,30 @@ def contenders(size: Size) -> dict[str, nn.Module]:
             pad_token_id=0,
         )
     )
+    ours = gpt2_from_hf(theirs)
+    tokens = torch.randint(size.vocab_size, (2, PROMPT))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens), theirs(tokens).logits, rtol=1e-4, atol=1e-4)
+
     decoder = Decoder(
         dim=size.d_model,
         depth=size.n_layers,
         heads=size.n_heads,
         attn_dim_head=size.d_model // size.n_heads,
-        attn_flash=True,  # PyTorch's fused attention, as the other two have
+        attn_flash=True,  # PyTorch's fused attention, as the others have
+        ff_no_bias=True,
     )
     other = TransformerWrapper(num_tokens=size.vocab_size, max_seq_len=context, attn_layers=decoder, tie_embedding=True)
-    models = {OURS: gpt2_from_hf(theirs), "transformers": theirs, "x-transformers": other}
-    tokens = torch.randint(size.vocab_size, (2, PROMPT))
-    with torch.no_grad():
-        torch.testing.assert_close(models[OURS](tokens), theirs(tokens).logits, rtol=1e-4, atol=1e-4)
-    return models
+    config = GPTConfig(
+        vocab_size=size.vocab_size,
+        context_length=context,
+        d_model=size.d_model,
+        n_layers=size.n_layers,
+        n_heads=size.n_heads,
+        d_ff=4 * size.d_model,
+        bias=False,
+    )
+    return {"transformers": (ours, theirs), "x-transformers": (gpt(config), other)}
 
 
 def training_step(model: nn.Module, batch: Tensor):
@@ -123,24 +138,25 @@ def rows_of(size: Size, rounds: int) -> list[dict]:
         sequences, length = size.batch
         batch = torch.randint(size.vocab_size, (sequences, length + 1))
         name = f"{size.shape}, batch {sequences} × {length}"
-        works = {library: training_step(model.train(), batch) for library, model in contenders(size).items()}
-        rows += rows_of_task("Training step", name, works, rounds, sequences * length)
+        for library, models in pairs(size).items():
+            works = [training_step(model.train(), batch) for model in models]
+            rows += rows_of_pair("Training step", name, library, works, rounds, sequences * length)
     prompt = torch.randint(size.vocab_size, (1, PROMPT))
-    models = contenders(size)
-    store_by_columns(models[OURS])
-    works = {library: greedy(model.eval(), prompt, size.new) for library, model in models.items()}
-    assert torch.equal(works[OURS](), works["transformers"]()), "the same weights wrote different tokens"
-    return rows + rows_of_task("Writing, batch 1", size.shape, works, rounds, size.new)
-
-
-def rows_of_task(task: str, name: str, works: dict[str, Callable[[], object]], rounds: int, tokens: int) -> list[dict]:
-    """A row of speed and one of memory for each peer."""
-    ours, *others = (peak_megabytes(lambda work=work: [work(), work()]) for work in works.values())
-    peers = [Peer(library, work, library) for library, work in works.items() if library != OURS]
-    rows = compare(task, name, Peer(OURS, works[OURS]), peers, rounds, tokens=tokens)
-    for peer, peak in zip(peers, others, strict=True):
-        rows.append(row(f"{task}: memory", name, peer, "MB", ours, peak, peak / ours, 1))
+    for library, models in pairs(size).items():
+        store_by_columns(models[0])
+        works = [greedy(model.eval(), prompt, size.new) for model in models]
+        if library == "transformers":
+            assert torch.equal(*(work() for work in works)), "the same weights wrote different tokens"
+        rows += rows_of_pair("Writing, batch 1", size.shape, library, works, rounds, size.new)
     return rows
+
+
+def rows_of_pair(task: str, name: str, library: str, works: list[Call], rounds: int, tokens: int) -> list[dict]:
+    """A row of speed and one of memory."""
+    ours, theirs = (peak_megabytes(lambda work=work: [work(), work()]) for work in works)
+    peer = Peer(library, works[1], library)
+    rows = compare(task, name, Peer(OURS, works[0]), [peer], rounds, tokens=tokens)
+    return [*rows, row(f"{task}: memory", name, peer, "MB", ours, theirs, theirs / ours, 1)]
 
 
 def main() -> None:
