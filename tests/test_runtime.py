@@ -20,3 +20,4 @@ def test_weights_stored_by_columns_are_the_same_numbers_in_another_order(tied):
     layer = model.blocks[0].feed_forward
     assert layer.up.weight.stride() == (1, 64), "64 x 16, tall: by columns"
     assert layer.down.weight.stride() == (64, 1), "16 x 64, wide: by rows, as it was"
+    assert model.blocks[0].attention.w_q.weight.stride() == (1, 16), "16 x 16, square: by columns"
