@@ -61,7 +61,7 @@ def cost_of_model(order: int) -> Cost:
     fit, counted = timed(NGramModel(order, tokenizer.vocab_size, KneserNey()).fit, train)
     scores = {}
     for smoothing in (Unsmoothed(), AddK(K), JelinekMercer(), KneserNey()):
-        seconds, nats = timed(lambda smoothing=smoothing: counted.using(smoothing).token_nats(test))
+        seconds, nats = timed(lambda smoothing=smoothing: counted.using(smoothing).token_nll(test))
         scores[type(smoothing).__name__] = seconds
         if smoothing == AddK(K):
             nats_per_token = float(nats[order - 1 :].mean())

@@ -25,7 +25,7 @@ from tokenizers import models, pre_tokenizers, trainers
 from transformer_lib.data import shakespeare
 from transformer_lib.tokenizers.bpe import BYTES, BPETokenizer
 from transformer_lib.tokenizers.pair_counts import merge
-from transformer_lib.tokenizers.pre_split import GPT2, pre_split
+from transformer_lib.tokenizers.pretokenize import GPT2, pretokenize
 from transformer_lib.tokenizers.tokenizer_json import from_printable
 
 LIBRARY, RUST, TIKTOKEN, PLAIN = "this library", "tokenizers (Rust)", "tiktoken (Rust)", "plain loop"
@@ -58,7 +58,7 @@ def merges_of(rust):
 def plain_training(text, vocab_size):
     """Return the merges: count every pair of the text, merge the commonest, and begin again."""
     ids = {token: i for i, token in enumerate(BYTES)}
-    pieces = [[ids[bytes([byte])] for byte in piece.encode()] for piece in pre_split(text)]
+    pieces = [[ids[bytes([byte])] for byte in piece.encode()] for piece in pretokenize(text)]
     tokens, merges = list(BYTES), []
     while len(tokens) < vocab_size:
         counts = Counter(pair for piece in pieces for pair in pairwise(piece))
@@ -70,7 +70,7 @@ def plain_training(text, vocab_size):
 
 
 def plain_encoding(text, tokenizer):
-    return [tokenizer.vocabulary[t] for piece in pre_split(text) for t in list(tokenizer.steps(piece))[-1]]
+    return [tokenizer.vocabulary[t] for piece in pretokenize(text) for t in list(tokenizer.steps(piece))[-1]]
 
 
 def print_table(title, rows, unit):

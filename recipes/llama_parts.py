@@ -45,7 +45,7 @@ from transformer_lib.training import (
     in_bfloat16,
     next_token_loss,
     random_windows,
-    token_nats,
+    token_nll,
     train,
 )
 
@@ -132,7 +132,7 @@ def far_bits(model: LanguageModel, text: Tensor) -> list[float]:
     """Bits of the characters at each STRIDE places of windows of FAR, up to what the model can read."""
     length = min(FAR, model.context_length or FAR)
     starts = torch.linspace(0, len(text) - FAR - 1, FAR_WINDOWS).long()
-    rows = [token_nats(model, text[start : start + length + 1], length=length)[1:] for start in starts.tolist()]
+    rows = [token_nll(model, text[start : start + length + 1], length=length)[1:] for start in starts.tolist()]
     return [bits(nats) for nats in torch.stack(rows).mean(dim=0).unflatten(0, (-1, STRIDE)).mean(dim=1).tolist()]
 
 

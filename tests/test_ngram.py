@@ -68,8 +68,8 @@ def test_large_vocabularies_do_not_overflow(vocab_size, order):
         seen, context = occurrences([tokens], n), tuple(tokens[i - n + 1 : i])
         total = sum(count for ngram, count in seen.items() if ngram[:-1] == context)
         expected.append(math.log(total / seen[tuple(tokens[i - n + 1 : i + 1])]))
-    assert model.token_nats(tokens) == pytest.approx(expected, abs=1e-12)
-    assert model.token_nats([1] * 3).tolist() == [math.inf] * 3
+    assert model.token_nll(tokens) == pytest.approx(expected, abs=1e-12)
+    assert model.token_nll([1] * 3).tolist() == [math.inf] * 3
 
 
 def test_a_vocabulary_beyond_64_bits_is_refused():
@@ -99,9 +99,7 @@ def test_using_equals_a_fresh_fit(smoothing, order):
     text, held_out = random_tokens(0, 200, 4), random_tokens(1, 100, 4)
     counted = NGramModel(4, 4).fit(text)
     fresh = NGramModel(order, 4, smoothing).fit(text)
-    np.testing.assert_array_equal(
-        counted.using(smoothing, order=order).token_nats(held_out), fresh.token_nats(held_out)
-    )
+    np.testing.assert_array_equal(counted.using(smoothing, order=order).token_nll(held_out), fresh.token_nll(held_out))
     assert counted.smoothing == Unsmoothed() and counted.order == 4
 
 
@@ -112,8 +110,8 @@ def test_contexts_never_cross_sequences():
     apart = NGramModel(2, 4).fit([[0, 1], [2, 3]])
     assert apart.counts([1]).sum() == 0
     assert NGramModel(2, 4).fit([0, 1, 2, 3]).counts([1]).tolist() == [0, 0, 1, 0]
-    assert apart.token_nats([[0, 1], [2, 3]]).tolist() == pytest.approx([math.log(4), 0, math.log(4), 0])
-    assert apart.token_nats([0, 1, 2, 3]).tolist() == pytest.approx([math.log(4), 0, math.inf, 0])
+    assert apart.token_nll([[0, 1], [2, 3]]).tolist() == pytest.approx([math.log(4), 0, math.log(4), 0])
+    assert apart.token_nll([0, 1, 2, 3]).tolist() == pytest.approx([math.log(4), 0, math.inf, 0])
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS, ids=repr)
@@ -121,7 +119,7 @@ def test_the_first_tokens_are_read_by_the_lower_orders(smoothing):
     model = NGramModel(4, 3, smoothing).fit(random_tokens(0, 300, 3))
     tokens = random_tokens(1, 6, 3)
     expected = [-math.log(model.probabilities(tokens[:i])[token]) for i, token in enumerate(tokens)]
-    assert model.token_nats(tokens) == pytest.approx(expected, abs=1e-12)
+    assert model.token_nll(tokens) == pytest.approx(expected, abs=1e-12)
     np.testing.assert_array_equal(model.probabilities(tokens), model.probabilities(tokens[-3:]))
 
 
@@ -147,7 +145,7 @@ def test_integers_may_come_in_any_container(kind):
 @pytest.mark.parametrize("empty", [[], (), [[], []], np.zeros(0, dtype=int), np.zeros(0)])
 def test_no_tokens_are_refused(empty):
     model = NGramModel(2, 5, JelinekMercer()).fit(TOY)
-    for ask in (model.fit, model.fit_weights, model.token_nats, model.nats_per_token):
+    for ask in (model.fit, model.fit_weights, model.token_nll, model.nats_per_token):
         with pytest.raises(ValueError, match="tokens is empty: pass at least one token"):
             ask(empty)
 
@@ -158,7 +156,7 @@ def test_no_tokens_are_refused(empty):
 def test_unsmoothed_scores_what_it_never_saw_as_impossible():
     model = NGramModel(2, 5).fit(TOY)
     assert model.nats_per_token([0, 2, 3]) == pytest.approx(-math.log(2 / 9 * 1 * 2 / 3) / 3)
-    assert model.token_nats([0, 3, 0]).tolist()[1:] == [math.inf, math.inf]  # never seen; after a dead end
+    assert model.token_nll([0, 3, 0]).tolist()[1:] == [math.inf, math.inf]  # never seen; after a dead end
     assert model.nats_per_token([0, 3]) == math.inf
 
 
@@ -248,7 +246,7 @@ def test_a_context_is_checked_like_any_tokens():
 
 def test_refused_before_fitting():
     model = NGramModel(2, 5)
-    for ask in (model.counts, model.probabilities, model.token_nats, model.using):
+    for ask in (model.counts, model.probabilities, model.token_nll, model.using):
         with pytest.raises(RuntimeError, match="counted nothing yet: call"):
             ask(Unsmoothed() if ask == model.using else [0])
     with pytest.raises(RuntimeError, match="counted nothing yet"):

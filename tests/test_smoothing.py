@@ -177,7 +177,7 @@ def test_every_scored_token_is_the_formula(order, which):
         for i, token in enumerate(sequence):
             probability = p(token, tuple(sequence[max(0, i - order + 1) : i]))
             expected.append(-math.log(probability) if probability else math.inf)
-    np.testing.assert_allclose(model.token_nats(held_out), expected, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(model.token_nll(held_out), expected, rtol=1e-10, atol=1e-14)
     assert model.nats_per_token(held_out) == pytest.approx(sum(expected) / len(expected), rel=1e-10)
 
 
@@ -279,7 +279,7 @@ def test_a_smoothed_distribution_sums_to_one_and_forbids_nothing(corpus, order, 
         model = NGramModel(order, vocab_size, JelinekMercer()).fit(sequences).fit_weights([held_out])
     else:
         model = NGramModel(order, vocab_size, smoothing).fit(sequences)
-    nats = model.token_nats(held_out)
+    nats = model.token_nll(held_out)
     for i, token in enumerate(held_out):
         p = model.probabilities(held_out[:i])
         assert p.sum() == pytest.approx(1, abs=1e-12)

@@ -30,7 +30,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
-KEPT = ("tags", "mystnb")  # cell metadata; the rest is what editors leave behind
+KEPT = ("tags", "mystnb", "name")  # cell metadata; the rest is what editors leave behind
 OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])|\r(?=\n)", re.MULTILINE)  # what a terminal would no longer show
 COLAB = """\
 # On Colab, fetch the book and its library; anywhere else, do nothing.

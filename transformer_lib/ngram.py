@@ -111,7 +111,7 @@ class NGramModel:
             )
         return p
 
-    def token_nats(self, tokens: Tokens) -> Float[np.ndarray, " T"]:
+    def token_nll(self, tokens: Tokens) -> Float[np.ndarray, " T"]:
         """-log p of each token given the tokens before it.
 
         Args:
@@ -129,8 +129,8 @@ class NGramModel:
             return 0.0 - np.log(p)  # 0.0 - keeps a certain token at 0 where a sign would print -0
 
     def nats_per_token(self, tokens: Tokens) -> float:
-        """The mean of `token_nats`: the cross-entropy of a text under the model, inf being possible unsmoothed."""
-        return float(self.token_nats(tokens).mean())
+        """The mean of `token_nll`: the cross-entropy of a text under the model, inf being possible unsmoothed."""
+        return float(self.token_nll(tokens).mean())
 
     def sample(self, n_tokens: int, *, prompt: Tokens = (), generator: np.random.Generator | None = None) -> list[int]:
         """Draw tokens one after the other, each from the distribution after those before it.

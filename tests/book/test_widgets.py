@@ -16,7 +16,7 @@ from transformer_lib.data import toy
 from transformer_lib.ngram import AddK, NGramModel, Unsmoothed
 from transformer_lib.sampling import next_token_probabilities
 from transformer_lib.tokenizers.bpe import BPETokenizer
-from transformer_lib.tokenizers.pre_split import GPT2
+from transformer_lib.tokenizers.pretokenize import GPT2
 
 NAMES = ("bigram", "merges", "sampling")
 browser = pytest.mark.browser

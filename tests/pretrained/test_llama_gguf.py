@@ -13,7 +13,7 @@ from transformer_lib.pretrained.gguf import GGUF
 from transformer_lib.pretrained.llama_gguf import llama_from_gguf, tokenizer_from_gguf
 from transformer_lib.tokenizers.bpe import BYTES, BPETokenizer
 from transformer_lib.tokenizers.chat import ChatTokenizer
-from transformer_lib.tokenizers.pre_split import GPT2, GPT2_SINGLE_DIGITS
+from transformer_lib.tokenizers.pretokenize import GPT2, GPT2_SINGLE_DIGITS
 from transformer_lib.tokenizers.tokenizer_json import to_printable
 
 TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *map(to_printable, BYTES), "th", "Ġth"]

@@ -13,7 +13,7 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from transformer_lib.data import shakespeare
 from transformer_lib.tokenizers.bpe import BYTES, BPETokenizer, merge_by_rank
-from transformer_lib.tokenizers.pre_split import CL100K, GPT2, GPT2_SINGLE_DIGITS, pre_split
+from transformer_lib.tokenizers.pretokenize import CL100K, GPT2, GPT2_SINGLE_DIGITS, pretokenize
 from transformer_lib.tokenizers.tokenizer_json import from_printable
 
 DIGITS = pre_tokenizers.Digits(individual_digits=True)
@@ -76,7 +76,7 @@ def test_the_merges_of_crowded_texts_are_those_of_the_library(texts, n_merges):
 @given(CROWDED, st.integers(0, 12))
 def test_each_merge_is_the_commonest_pair_of_a_fresh_count(texts, n_merges):
     words = [
-        list(map(BYTES.index, (bytes([b]) for b in piece.encode()))) for text in texts for piece in pre_split(text)
+        list(map(BYTES.index, (bytes([b]) for b in piece.encode()))) for text in texts for piece in pretokenize(text)
     ]
     tokens = list(BYTES)
     for _ in range(n_merges):
@@ -93,7 +93,7 @@ def test_each_merge_is_the_commonest_pair_of_a_fresh_count(texts, n_merges):
 
 
 def test_no_merge_reaches_across_a_cut(tokenizer):
-    assert all(len(pre_split(token.decode(errors="replace"))) == 1 for token in tokenizer.vocabulary)
+    assert all(len(pretokenize(token.decode(errors="replace"))) == 1 for token in tokenizer.vocabulary)
 
 
 def test_a_text_that_runs_out_of_pairs_gives_a_smaller_vocabulary():
@@ -234,32 +234,32 @@ def test_merges_must_be_in_the_vocabulary():
 @pytest.mark.parametrize("pattern", [GPT2, GPT2_SINGLE_DIGITS, CL100K])
 @given(text=ANY_TEXTS)
 def test_the_pieces_are_the_text(pattern, text):
-    assert "".join(pre_split(text, pattern)) == text
+    assert "".join(pretokenize(text, pattern)) == text
 
 
 def test_what_the_patterns_cut():
     text = "I'LL see 2024  cats\n\n"
-    assert pre_split(text, GPT2) == ["I", "'", "LL", " see", " 2024", " ", " cats", "\n\n"]
-    assert pre_split(text, GPT2_SINGLE_DIGITS) == ["I", "'", "LL", " see", " ", *"2024", " ", " cats", "\n\n"]
-    assert pre_split(text, CL100K) == ["I", "'LL", " see", " ", "202", "4", " ", " cats", "\n\n"]
+    assert pretokenize(text, GPT2) == ["I", "'", "LL", " see", " 2024", " ", " cats", "\n\n"]
+    assert pretokenize(text, GPT2_SINGLE_DIGITS) == ["I", "'", "LL", " see", " ", *"2024", " ", " cats", "\n\n"]
+    assert pretokenize(text, CL100K) == ["I", "'LL", " see", " ", "202", "4", " ", " cats", "\n\n"]
 
 
 def test_digits_stand_alone_where_the_library_has_them_so():
     rust = pre_tokenizers.Sequence([DIGITS, BYTE_LEVEL])
     for text in mixed_texts(2000):
         pieces = [from_printable(piece).decode() for piece, _ in rust.pre_tokenize_str(text)]
-        assert pre_split(text, GPT2_SINGLE_DIGITS) == pieces
+        assert pretokenize(text, GPT2_SINGLE_DIGITS) == pieces
 
 
 def test_a_pattern_must_match_all_of_a_text():
     with pytest.raises(ValueError, match=r"pattern='\[a-z\]\+' must match all of a text, and leaves out text\[2\]='!'"):
-        pre_split("to!be", "[a-z]+")
+        pretokenize("to!be", "[a-z]+")
     with pytest.raises(ValueError, match=r"leaves out text\[2\]='!'"):
-        pre_split("to!", "[a-z]+")
+        pretokenize("to!", "[a-z]+")
     with pytest.raises(ValueError, match=r"pattern='\(' must be a regular expression"):
-        pre_split("to", "(")
+        pretokenize("to", "(")
     with pytest.raises(ValueError, match="must have no capturing groups"):
-        pre_split("to", "(to)")
+        pretokenize("to", "(to)")
 
 
 # files

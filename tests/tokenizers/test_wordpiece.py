@@ -14,7 +14,7 @@ from sample_texts import ANY_TEXTS, FRAGMENTS, mixed_texts
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from transformer_lib.data import shakespeare
-from transformer_lib.tokenizers.bert_words import bert_words
+from transformer_lib.tokenizers.basic_tokenize import basic_tokenize
 from transformer_lib.tokenizers.wordpiece import (
     SPECIAL_TOKENS,
     WordPieceTokenizer,
@@ -60,17 +60,17 @@ def words_of_the_library(text, **options):
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_words_are_those_of_the_library(lowercase):
     for text in mixed_texts(2000, lasting=True):
-        assert bert_words(text, lowercase=lowercase) == words_of_the_library(text, lowercase=lowercase)
+        assert basic_tokenize(text, lowercase=lowercase) == words_of_the_library(text, lowercase=lowercase)
 
 
 def test_all_of_the_fifth_block_of_chinese_characters_stands_alone():
     """As in the code of the paper; the library leaves out the block's first 256, which no vocabulary of BERT's has."""
-    assert bert_words("a\U0002b820b") == ["a", "\U0002b820", "b"]
+    assert basic_tokenize("a\U0002b820b") == ["a", "\U0002b820", "b"]
     assert words_of_the_library("a\U0002b820b") == ["a\U0002b820b"]
 
 
 def test_what_words_are():
-    assert bert_words("Don't touch the Élan's $5\u200b!") == [
+    assert basic_tokenize("Don't touch the Élan's $5\u200b!") == [
         "don",
         "'",
         "t",
@@ -83,9 +83,9 @@ def test_what_words_are():
         "5",
         "!",
     ]
-    assert bert_words("I ♥ 北京 東京タワー") == ["i", "♥", "北", "京", "東", "京", "タワー"]
-    assert bert_words("Élan", lowercase=False) == ["Élan"]
-    assert bert_words(" \t\n\x00\ufffd") == []
+    assert basic_tokenize("I ♥ 北京 東京タワー") == ["i", "♥", "北", "京", "東", "京", "タワー"]
+    assert basic_tokenize("Élan", lowercase=False) == ["Élan"]
+    assert basic_tokenize(" \t\n\x00\ufffd") == []
 
 
 # training
@@ -158,7 +158,7 @@ def test_the_trainer_of_the_library_merges_the_commonest_pair(scene):
     merged = [token for token in sorted(rust.get_vocab(), key=rust.get_vocab().get) if len(token.strip("#")) > 1]
     assert len(merged) > 200
 
-    words = Counter(bert_words(scene))
+    words = Counter(basic_tokenize(scene))
     cut = {word: [word[0], *("##" + character for character in word[1:])] for word in words}
     for new in merged:
         counts = Counter()
@@ -218,7 +218,7 @@ def test_a_word_of_more_than_100_characters_is_unknown():
 def test_words_of_known_characters_are_never_unknown(text):
     """Wherever a character stood in training, it can start a word or go on with one."""
     tokenizer = WordPieceTokenizer.train(text, 5 + 8 * len(text))
-    reversed_words = " ".join(word[::-1][:100] for word in bert_words(text))
+    reversed_words = " ".join(word[::-1][:100] for word in basic_tokenize(text))
     assert "[UNK]" not in tokenizer.tokens(tokenizer.encode(reversed_words, parse_special=False))
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from transformer_lib.models.mlp import MLPConfig, mlp
-from transformer_lib.training import evaluate, token_nats
+from transformer_lib.training import evaluate, token_nll
 
 V = 5
 
@@ -40,7 +40,7 @@ def test_each_token_is_scored_once_with_the_context_it_has(tokens, length, data)
         logits = model(tokens[None, start:target])[0, -1]
         expected.append(-logits.log_softmax(-1)[tokens[target]].item())
         assert target - start > overlap or start == 0
-    nats = token_nats(model, tokens, length=length, overlap=overlap, batch_size=data.draw(st.integers(1, 4)))
+    nats = token_nll(model, tokens, length=length, overlap=overlap, batch_size=data.draw(st.integers(1, 4)))
     torch.testing.assert_close(nats, torch.tensor(expected, dtype=torch.float64))
 
 
@@ -49,15 +49,15 @@ def test_overlapping_by_the_memory_of_a_model_equals_one_pass(tokens, context_le
     config = MLPConfig(vocab_size=V, context_length=context_length, d_embedding=3, d_hidden=4)
     model = mlp(config, torch.Generator().manual_seed(0)).double()
     nn.init.normal_(model.output.weight)
-    windows = token_nats(model, tokens, length=context_length + extra, overlap=context_length - 1, batch_size=3)
-    torch.testing.assert_close(windows, token_nats(model, tokens, length=100))
+    windows = token_nll(model, tokens, length=context_length + extra, overlap=context_length - 1, batch_size=3)
+    torch.testing.assert_close(windows, token_nll(model, tokens, length=100))
 
 
 def test_evaluate_is_the_mean_and_leaves_the_model_as_it_was():
     tokens = torch.randint(V, (50,), generator=torch.Generator().manual_seed(0))
     model = Running().train()
     value = evaluate(model, tokens, length=8, overlap=3, batch_size=2)
-    assert value == pytest.approx(token_nats(model, tokens, length=8, overlap=3).mean().item())
+    assert value == pytest.approx(token_nll(model, tokens, length=8, overlap=3).mean().item())
     assert model.training and not any(training for _, training in model.calls)
     assert model.calls[0] == ((2, 8), False)
     assert model.table.weight.grad is None

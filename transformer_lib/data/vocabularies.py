@@ -13,7 +13,7 @@ from transformer_lib.data.archives import Archive
 from transformer_lib.data.sources import Hub, HubFile, Wheel
 from transformer_lib.data.weights import MINILM, MINILM_FOLDER
 from transformer_lib.tokenizers.bpe import BPETokenizer, Merge
-from transformer_lib.tokenizers.pre_split import CL100K
+from transformer_lib.tokenizers.pretokenize import CL100K
 from transformer_lib.tokenizers.tokenizer_json import from_printable
 from transformer_lib.tokenizers.wordpiece import WordPieceTokenizer
 

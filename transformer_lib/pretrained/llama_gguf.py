@@ -13,7 +13,7 @@ from transformer_lib.pretrained.key_tables import llama_gguf_keys
 from transformer_lib.pretrained.renaming import Uninitialised, adopt, expand, to_ours
 from transformer_lib.tokenizers.bpe import BPETokenizer
 from transformer_lib.tokenizers.chat import ChatTemplate, ChatTokenizer
-from transformer_lib.tokenizers.pre_split import GPT2, GPT2_SINGLE_DIGITS
+from transformer_lib.tokenizers.pretokenize import GPT2, GPT2_SINGLE_DIGITS
 from transformer_lib.tokenizers.tokenizer_json import from_printable
 
 _SIZES = {

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from transformer_lib.tokenizers import tokenizer_json
 from transformer_lib.tokenizers.bytes import PRINTABLE, ByteLevelTokenizer, utf8
 from transformer_lib.tokenizers.pair_counts import Pair, PairCounts
-from transformer_lib.tokenizers.pre_split import GPT2, cut_special, pre_split
+from transformer_lib.tokenizers.pretokenize import GPT2, pretokenize, split_special_tokens
 
 Merge = tuple[bytes, bytes]
 
@@ -102,7 +102,7 @@ class BPETokenizer(ByteLevelTokenizer):
             )
         ids = {token: i for i, token in enumerate(BYTES)}
         pieces = Counter(
-            piece for part in ([text] if isinstance(text, str) else text) for piece in pre_split(part, pattern)
+            piece for part in ([text] if isinstance(text, str) else text) for piece in pretokenize(part, pattern)
         )
         counts = PairCounts(([ids[bytes([byte])] for byte in utf8(piece)], n) for piece, n in pieces.items())
         tokens, merges = list(BYTES), []
@@ -125,11 +125,11 @@ class BPETokenizer(ByteLevelTokenizer):
         utf8(text)  # a lone surrogate is reported at its place in the whole text
         special_tokens = self.special_tokens if parse_special else {}
         ids: list[int] = []
-        for part in cut_special(text, special_tokens):
+        for part in split_special_tokens(text, special_tokens):
             if part in special_tokens:
                 ids.append(special_tokens[part])
             else:
-                for piece in pre_split(part, self.pattern):
+                for piece in pretokenize(part, self.pattern):
                     ids += self._cache.get(piece) or self._encode_piece(piece)
         return ids
 
@@ -141,7 +141,7 @@ class BPETokenizer(ByteLevelTokenizer):
         Raises:
             ValueError: the pattern cuts the word into several pieces.
         """
-        if len(pieces := pre_split(word, self.pattern)) > 1:
+        if len(pieces := pretokenize(word, self.pattern)) > 1:
             raise ValueError(
                 f"word={word!r} must be one piece, and pattern cuts it into {pieces}: replay one at a time"
             )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transformer_lib.tokenizers.bytes import PRINTABLE
-from transformer_lib.tokenizers.pre_split import GPT2, GPT2_SINGLE_DIGITS
+from transformer_lib.tokenizers.pretokenize import GPT2, GPT2_SINGLE_DIGITS
 
 _BYTE_OF = {character: byte for byte, character in PRINTABLE.items()}
 _BPE = {"dropout": None, "byte_fallback": False, "ignore_merges": False}

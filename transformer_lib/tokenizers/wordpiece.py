@@ -32,10 +32,10 @@ from typing import SupportsIndex
 from tqdm import tqdm
 
 from transformer_lib.tokenizers import tokenizer_json
-from transformer_lib.tokenizers.bert_words import bert_words
+from transformer_lib.tokenizers.basic_tokenize import basic_tokenize
 from transformer_lib.tokenizers.bytes import utf8
 from transformer_lib.tokenizers.pair_counts import Pair, PairCounts
-from transformer_lib.tokenizers.pre_split import cut_special
+from transformer_lib.tokenizers.pretokenize import split_special_tokens
 
 Score = Callable[[int, int, int, int], float]
 
@@ -120,7 +120,7 @@ class WordPieceTokenizer:
             ValueError: vocab_size has no room for the special tokens and the characters.
         """
         texts = [text] if isinstance(text, str) else text
-        words = Counter(word for part in texts for word in bert_words(part, lowercase=lowercase))
+        words = Counter(word for part in texts for word in basic_tokenize(part, lowercase=lowercase))
         characters = sorted(set().union(*words))
         tokens = [*special_tokens, *characters, *("##" + character for character in characters)]
         if (n_merges := vocab_size - len(tokens)) < 0:
@@ -153,11 +153,11 @@ class WordPieceTokenizer:
         utf8(text)
         special_tokens = self.special_tokens if parse_special else {}
         ids: list[int] = []
-        for part in cut_special(text, special_tokens):
+        for part in split_special_tokens(text, special_tokens):
             if part in special_tokens:
                 ids.append(special_tokens[part])
             else:
-                for word in bert_words(part, lowercase=self.lowercase):
+                for word in basic_tokenize(part, lowercase=self.lowercase):
                     ids += self._cache.get(word) or self._encode_word(word)
         return ids
 

@@ -3,7 +3,7 @@
 from transformer_lib.training.averaging import MovingAverage
 from transformer_lib.training.batches import BucketedPairs, pad_to_longest, random_windows
 from transformer_lib.training.checkpoints import load, save
-from transformer_lib.training.evaluation import evaluate, token_nats
+from transformer_lib.training.evaluation import evaluate, token_nll
 from transformer_lib.training.loop import History, TrainConfig, train
 from transformer_lib.training.losses import (
     cross_entropy,
@@ -32,7 +32,7 @@ __all__ = [
     "pre_training_loss",
     "random_windows",
     "save",
-    "token_nats",
+    "token_nll",
     "train",
     "translation_loss",
 ]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 @torch.inference_mode()
-def token_nats(
+def token_nll(
     model: nn.Module, tokens: Int[Tensor, " N"], *, length: int, overlap: int = 0, batch_size: int = 1
 ) -> Float[Tensor, " N"]:
     """Return -ln p of each token given the ones before it.
@@ -62,5 +62,5 @@ def token_nats(
 def evaluate(
     model: nn.Module, tokens: Int[Tensor, " N"], *, length: int, overlap: int = 0, batch_size: int = 1
 ) -> float:
-    """Mean of -ln p over a text, in nats per token: see token_nats, which takes the same arguments."""
-    return float(token_nats(model, tokens, length=length, overlap=overlap, batch_size=batch_size).mean())
+    """Mean of -ln p over a text, in nats per token: see token_nll, which takes the same arguments."""
+    return float(token_nll(model, tokens, length=length, overlap=overlap, batch_size=batch_size).mean())

@@ -29,7 +29,7 @@ CL100K = (
 )
 
 
-def pre_split(text: str, pattern: str = GPT2) -> list[str]:
+def pretokenize(text: str, pattern: str = GPT2) -> list[str]:
     """Cut a text into the pieces that a pattern matches, one after the other; joined, they are the text.
 
     Raises:
@@ -43,7 +43,7 @@ def pre_split(text: str, pattern: str = GPT2) -> list[str]:
     return pieces
 
 
-def cut_special(text: str, special_tokens: Iterable[str]) -> list[str]:
+def split_special_tokens(text: str, special_tokens: Iterable[str]) -> list[str]:
     """Cut a text before and after each special token in it, the longest where several begin; joined, it is the text."""
     specials = tuple(sorted(special_tokens, key=len, reverse=True))
     return _any_of(specials).split(text) if specials else [text]

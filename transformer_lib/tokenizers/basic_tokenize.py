@@ -22,7 +22,7 @@ _CHINESE = (
 _ASCII_MARKS = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 
 
-def bert_words(text: str, *, lowercase: bool = True) -> list[str]:
+def basic_tokenize(text: str, *, lowercase: bool = True) -> list[str]:
     """Return the words of a text, in order.
 
     Args:
