@@ -139,6 +139,15 @@ def install(group):
         raise SetUpError(f"transformer_lib could not be installed: {explain(output)}")
 
 
+def find_figures():
+    """Let Python find `figures`, the book's drawings: they serve the pages alone and are no part of the package."""
+    folder, succeeded = run(PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    if not succeeded:
+        raise SetUpError("the environment's packages could not be found: " + explain(folder))
+    with open(os.path.join(folder.strip(), "book.pth"), "w", encoding="utf-8") as file:
+        file.write(ROOT + "\n")
+
+
 def install_browser():
     """The browser that the page tests drive: on a CI machine installed, elsewhere the reader's to choose."""
     if any(shutil.which(name) for name in BROWSERS):
@@ -192,6 +201,7 @@ def set_up(group):
         open(UNFINISHED, "w").close()
         install(group)
         os.remove(UNFINISHED)
+    find_figures()
     if group == "test":
         install_browser()
         fetch_data()
