@@ -2,7 +2,8 @@
 
 Text and whole numbers are equal, character by character. Numbers with a decimal point or an exponent may differ by
 one part in a thousand, since processors round differently; a cell tagged `nbval-rtol=0.01` gets a hundredth. Figures
-are not compared (a chapter asserts on the data it plots), nor is stderr, where progress bars and warnings go.
+are not compared (a chapter asserts on the data it plots), drawings among them, nor is stderr, where progress bars and
+warnings go.
 """
 
 import os
@@ -15,6 +16,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 RELATIVE, ABSOLUTE = 1e-3, 1e-5
 FRACTION = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+(?:[eE][-+]?\d+)?|[eE][-+]?\d+)")
 NOT_COMPARED = ("stderr", "image/svg+xml", "application/papermill.record/image/png")
+DRAWING = re.compile(r'\s*<svg[^>]* class="drawing[ "]')  # HTML, so that it takes the page's colors
 SECONDS = 600
 
 
@@ -31,7 +33,9 @@ def pytest_collectstart(collector):
 
 
 def close(stored: str, new: str, relative: float) -> bool:
-    """Whether two texts differ in nothing but fractions, and in those by little."""
+    """Whether two texts differ in nothing but fractions, and in those by little; or are two drawings."""
+    if DRAWING.match(stored) and DRAWING.match(new):
+        return True
     if FRACTION.split(stored) != FRACTION.split(new):
         return False
     pairs = zip(map(float, FRACTION.findall(stored)), map(float, FRACTION.findall(new)), strict=True)

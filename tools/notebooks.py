@@ -41,6 +41,7 @@ if "google.colab" in sys.modules:
     !git clone -q --depth 1 {{repository}} /content/book
     %cd /content/book
     %pip install -q ".[book]"
+    sys.path.append("/content/book")  # the drawings, figures/
     %cd chapters
 """
 CELL_SECONDS = 600

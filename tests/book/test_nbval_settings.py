@@ -15,11 +15,21 @@ def result(**data: str):
     return new_output("execute_result", data={kind.replace("_", "/"): text for kind, text in data.items()})
 
 
+HTML_OBJECT = "<IPython.core.display.HTML object>"
+
+
+def drawn(label: str):
+    return result(text_html=f'<svg class="drawing" aria-label="{label}"></svg>', text_plain=HTML_OBJECT)
+
+
 GLUE = "from myst_nb import glue\nglue('loss', {}, display=False)"
 PLOT = "import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1), dpi=50)\nplt.axes();"
 SVG = "from IPython.display import SVG\nSVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')"
 SVG_OUTPUT = result(**{"text/plain": "<IPython.core.display.SVG object>", "image/svg+xml": "<svg/>"})
 PLOT_OUTPUT = new_output("display_data", data={"image/png": png(), "text/plain": "<Figure size 50x50 with 1 Axes>"})
+DRAWN = """
+from IPython.display import HTML
+HTML('<svg class="drawing" aria-label="{}"></svg>')"""
 CASES = {
     "equal text": (code("print('a')", printed("a\n")), "passes"),
     "another text": (code("print('a')", printed("b\n")), "fails"),
@@ -40,6 +50,9 @@ CASES = {
     "another picture": (code(PLOT, PLOT_OUTPUT), "passes"),
     "no picture any more": (code("1;", PLOT_OUTPUT), "fails"),
     "another drawing": (code(SVG, SVG_OUTPUT), "passes"),
+    "another drawing in the page": (code(DRAWN.format("b"), drawn("a")), "passes"),
+    "no drawing in the page any more": (code("HTML('<p>a</p>')", drawn("a")), "fails"),
+    "other HTML": (code("HTML('<p>a</p>')", result(text_html="<p>b</p>", text_plain=HTML_OBJECT)), "fails"),
     "an exception": (code("1 / 0"), "fails"),
 }
 

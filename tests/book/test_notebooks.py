@@ -143,6 +143,16 @@ def test_find_by_path_or_start_of_name(book: Path):
 
 
 GOOD = figure(png(dpi=144, mode="P"))
+
+
+def drawing(svg: str, *, words: dict | None = None, number: int = 1) -> nbformat.NotebookNode:
+    """A cell that returns a drawing of figures/: HTML."""
+    output = new_output("execute_result", data={"text/html": svg, "text/plain": "<drawing a>"}, execution_count=number)
+    return code("draw()", output, number=number, mystnb=words or UNDESCRIBED)
+
+
+SVG = '<svg xmlns="" class="drawing" role="img" aria-label="{}">{}</svg>'
+UNDESCRIBED = {"figure": {"name": "a", "caption": "A finding."}}
 REVERSED = {"image": {}, "figure": {"name": "a", "caption": "A finding."}}
 ERROR = new_output("error", ename="ValueError", evalue="", traceback=[])
 
@@ -159,6 +169,9 @@ ERROR = new_output("error", ename="ValueError", evalue="", traceback=[])
         (figure(png(), words=REVERSED), "without mystnb.image.alt"),
         (figure(png(), words={"image": {"alt": "A"}, "figure": {"name": "a"}}), "without mystnb.figure.caption"),
         (figure(png(), words={"image": {"alt": "A"}, "figure": {"caption": "A"}}), "without mystnb.figure.name"),
+        (drawing(SVG.format("", "")), "without mystnb.image.alt"),
+        (drawing(SVG.format("A box.", ""), words={"figure": {"name": "a"}}), "without mystnb.figure.caption"),
+        (drawing(SVG.format("A box.", "<path/>" * 6000)), "bytes; at most 40,000"),
         (code("1", *GOOD.outputs, *GOOD.outputs, **GOOD.metadata), "two figures"),
         ("The loss is {glue:text}`loss:.2f`.", "does not name its notebook"),
         ("The loss is {glue:text}`nowhere.ipynb::loss:.2f`.", "there is no nowhere.ipynb"),
@@ -180,7 +193,8 @@ def test_rules_kept_are_not_reported(book: Path):
     store(book / "chapters" / "other.ipynb", notebook(code("1", glued("loss", "1.25"))))
     text = "The loss is {glue:text}`other.ipynb::loss:.2f`, or {glue}`other.ipynb::loss`."
     raises = code("1 / 0", ERROR, number=2, tags=["raises-exception"])
-    path = store(book / "chapters" / "01_trial.ipynb", notebook(text, GOOD, raises, code("x" * 76, number=3)))
+    drawn = drawing(SVG.format("A box.", ""), number=4)
+    path = store(book / "chapters" / "01_trial.ipynb", notebook(text, GOOD, raises, code("x" * 76, number=3), drawn))
     assert broken_rules(path, book) == []
 
 
