@@ -39,6 +39,19 @@ def build_book(source: Path, target: Path, **environment: str) -> Build:
     return Build(target / "_build" / "html", done.returncode, done.stdout + done.stderr)
 
 
+def start_book(book: Path, *pages: str) -> Path:
+    """A small book of these pages, with the real book's settings and extensions; the pages are yet to be written."""
+    for name in ("_ext", "_static"):
+        shutil.copytree(ROOT / name, book / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "_config.yml", book)
+    (book / "references.bib").touch()
+    (book / "extra").mkdir()
+    root, *others = pages
+    chapters = "".join(f"- file: {page}\n" for page in others)
+    (book / "_toc.yml").write_text(f"format: jb-book\nroot: {root}\nchapters:\n{chapters}")
+    return book
+
+
 @pytest.fixture(scope="session")
 def build() -> Build:
     """This tree's site, built as `make book` builds it; only what changed since the last time is built again."""

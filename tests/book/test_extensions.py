@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT, Build, build_book
+from conftest import ROOT, Build, build_book, start_book
 from notebook_trials import code, figure, glued, notebook, png, store
 
 PAGE = """\
@@ -44,12 +44,7 @@ WEIGHTS = bytes(range(256))
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory) -> Path:
     """A small book with the real book's settings and extensions."""
-    book = tmp_path_factory.mktemp("trial")
-    for name in ("_ext", "_static"):
-        shutil.copytree(ROOT / name, book / name)
-    shutil.copy(ROOT / "_config.yml", book)
-    (book / "references.bib").touch()
-    (book / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: chapters/01_trial\n")
+    book = start_book(tmp_path_factory.mktemp("trial"), "intro", "chapters/01_trial")
     (book / "intro.md").write_text(PAGE)
     (book / "trial.json").write_text('{"text": "</script><p>苹果"}', encoding="utf-8")
     widgets = book / "extra" / "widgets"
