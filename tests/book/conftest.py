@@ -47,8 +47,8 @@ def start_book(book: Path, *pages: str) -> Path:
     (book / "references.bib").touch()
     (book / "extra").mkdir()
     root, *others = pages
-    chapters = "".join(f"- file: {page}\n" for page in others)
-    (book / "_toc.yml").write_text(f"format: jb-book\nroot: {root}\nchapters:\n{chapters}")
+    chapters = "".join(["chapters:\n"] * bool(others) + [f"- file: {page}\n" for page in others])
+    (book / "_toc.yml").write_text(f"format: jb-book\nroot: {root}\n{chapters}")
     return book
 
 
