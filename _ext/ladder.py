@@ -3,12 +3,16 @@
     ```{ladder}
     ```
 
-A table in every edition; in HTML each score has its bar, drawn by book.css.
+A table in every edition; in HTML each score has its bar, drawn by book.css. With `:samples:` each model that wrote to
+the book's prompt (trained/samples) is followed by a line of what it wrote.
 """
 
+import json
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
@@ -19,6 +23,8 @@ HEADINGS = ("model", "chapter", "numbers stored", "bits per character")
 
 
 class Ladder(SphinxDirective):
+    option_spec: ClassVar = {"samples": directives.flag}
+
     def run(self) -> list[nodes.Node]:
         trained = Path(self.env.srcdir) / "trained"
         self.env.metadata[self.env.docname]["ladder"] = cards(trained)
@@ -26,22 +32,32 @@ class Ladder(SphinxDirective):
             self.env.note_dependency(card)
         best_first = rungs(trained)[::-1]
         widest = best_first[-1].bits_per_character
-        body = nodes.tbody("", *(self.row(rung, widest) for rung in best_first))
+        lines = sample_lines(trained) if "samples" in self.options else {}
+        body = nodes.tbody("", *(self.row(rung, widest, lines.get(rung.name)) for rung in best_first))
         head = nodes.thead("", nodes.row("", *(cell(nodes.Text(heading)) for heading in HEADINGS)))
         columns = [nodes.colspec(colwidth=width) for width in (24, 8, 14, 54)]
         return [nodes.table("", nodes.tgroup("", *columns, head, body, cols=len(columns)), classes=["ladder"])]
 
-    def row(self, rung: Rung, widest: float) -> nodes.row:
+    def row(self, rung: Rung, widest: float, sample: str | None) -> nodes.row:
         share = f"{100 * rung.bits_per_character / widest:.1f}%"
         bar = nodes.raw("", f'<span class="ladder-bar" style="width: {share}"></span>', format="html")
         score = nodes.inline("", f"{rung.bits_per_character:.3f}", classes=["ladder-score"])
         return nodes.row(
             "",
-            cell(nodes.Text(rung.name)),
+            cell(nodes.Text(rung.name), *([nodes.inline("", sample, classes=["ladder-sample"])] if sample else [])),
             cell(nodes.Text(rung.chapter)),
             cell(nodes.Text(f"{rung.parameters:,}")),
             cell(bar, score),
         )
+
+
+def sample_lines(trained: Path) -> dict[str, str]:
+    """The longest of the first lines that each model wrote, by its name."""
+    file = trained / "samples" / "samples.json"
+    if not file.is_file():
+        return {}
+    samples = json.loads(file.read_text(encoding="utf-8"))["samples"]
+    return {name: max(text.split("\n")[1:4], key=len)[:60].rstrip() for name, text in samples.items()}
 
 
 def cards(trained: Path) -> list[str]:

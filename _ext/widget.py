@@ -13,7 +13,8 @@ because ES modules do not load from file://, and only pages that hold a widget l
 
 `:weights: ../trained/NAME`, a folder named relative to the document, puts that model beside bigram.js in the site, as
 bigram-weights.js. No page loads it: it is large, so the widget asks for it when a reader wants it. Further folders,
-with a space between, become bigram-NAME-weights.js, and are known by the name "bigram-NAME".
+with a space between, become bigram-NAME-weights.js, and are known by the name "bigram-NAME". `:packed:` is the same with
+each weight rounded to a character (see weights.py), for a page whose first look includes the model.
 """
 
 import html
@@ -37,7 +38,7 @@ class widget(nodes.General, nodes.Element):
 class Widget(SphinxDirective):
     required_arguments = 1
     has_content = True
-    option_spec: ClassVar = {"data": directives.path, "weights": directives.path}
+    option_spec: ClassVar = {"data": directives.path, "weights": directives.path, "packed": directives.path}
 
     def run(self) -> list[nodes.Node]:
         self.assert_has_content()
@@ -53,15 +54,15 @@ class Widget(SphinxDirective):
             except (OSError, ValueError) as error:
                 raise self.error(f"widget {name!r} cannot read its data {relative}: {error}") from error
             node["data"] = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        if "weights" in self.options:
-            node["weights"] = {}
-            for number, folder in enumerate(self.options["weights"].split()):
+        for option in ("weights", "packed"):
+            for number, folder in enumerate(self.options.get(option, "").split()):
                 relative, absolute = self.env.relfn2path(folder)
                 for file in weights.FILES:
                     self.env.note_dependency(f"{relative}/{file}")
                     if not Path(absolute, file).is_file():
                         raise self.error(f"widget {name!r} has no model: {relative}/{file} does not exist")
-                node["weights"][f"{name}-{Path(absolute).name}" if number else name] = absolute
+                known = f"{name}-{Path(absolute).name}" if number else name
+                node["weights"] = node.get("weights", {}) | {known: (absolute, option)}
         self.state.nested_parse(self.content, self.content_offset, node)
         return [node]
 
@@ -91,10 +92,11 @@ def load_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, d
         if (folder / f"{name}.css").is_file():
             app.add_css_file(f"../widgets/{name}.css")
     for node in found:
-        for name, model in node.get("weights", {}).items():
+        for name, (model, option) in node.get("weights", {}).items():
+            write = weights.packed if option == "packed" else weights.script
             target = Path(app.outdir) / "widgets" / f"{name}-weights.js"
             target.parent.mkdir(exist_ok=True)
-            target.write_text(weights.script(name, Path(model)), encoding="utf-8")
+            target.write_text(write(name, Path(model)), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict:

@@ -47,6 +47,12 @@ def bigram() -> dict:
     }
 
 
+def learning() -> dict:
+    """The three sentences as pairs of word and next word."""
+    sentences = [tokens.tolist() for tokens in toy.tokens()]
+    return {"words": list(toy.WORDS), "pairs": [pair for one in sentences for pair in zip(one, one[1:], strict=False)]}
+
+
 def merges() -> dict:
     words = {"low": 5, "lower": 2, "newest": 6, "widest": 3}
     return {
@@ -239,8 +245,46 @@ def cache() -> dict:
     }
 
 
+BEGINNINGS = (  # the first is what the front page opens with; the speakers are of test plays
+    "MACBETH:\nIs this a dagger which I see before me,\n",
+    "LADY MACBETH:\nOut, damned spot! ",
+    "ADRIANA:\nAy, ay, Antipholus, ",
+)
+TEMPERATURE = 0.8
+
+
+def front() -> dict:
+    """The two models of the front page: the bigram table itself, and what is said of it and of the small GPT."""
+    train = shakespeare.load().train
+    tokenizer = CharacterTokenizer.train(train)
+    V = tokenizer.vocab_size
+    pairs = tokenizer.encode_array(train)
+    counts = np.bincount(pairs[:-1] * V + pairs[1:], minlength=V * V).reshape(V, V)
+    cards = {
+        name: json.loads((ROOT / "trained" / name / "card.json").read_text("utf-8"))
+        for name in ("bigram", "front_page")
+    }
+    small, table = cards["front_page"], cards["bigram"]
+    return {
+        "symbols": tokenizer.symbols,
+        "counts": counts.tolist(),
+        "k": table["k"],
+        "temperature": TEMPERATURE,
+        "prompts": list(BEGINNINGS),
+        "facts": {
+            "GPT": f"{small['parameters']:,} numbers, learned from 32 plays in {round(small['seconds'] / 60)} minutes on one "
+            f"processor core. It pays {small['bits_per_character']['test']:.2f} bits for a character of a play it has not "
+            f"read. It runs in this page, at temperature {TEMPERATURE}.",
+            "bigram": f"{table['parameters']:,} numbers: how often each character follows each other one in the same plays. "
+            f"It pays {table['bits_per_character']['test']:.2f} bits for a character. Same prompt, same dice.",
+        },
+    }
+
+
 WIDGETS = {
+    "front": front,
     "bigram": bigram,
+    "learning": learning,
     "merges": merges,
     "sampling": sampling,
     "attention": attention,

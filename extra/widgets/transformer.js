@@ -44,6 +44,19 @@ BookWidgets.transformer = (() => {
     return bytes;
   }
 
+  /** {name: Float32Array} from what _ext/weights.py packed: a character is a level from -31 to 31 times its row's scale. */
+  function unpack(packed) {
+    const halves = (text) => floats(new Uint16Array(bytesOf(text).buffer));
+    const level = new Int8Array(128);
+    [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+"].forEach((letter, i) => { level[letter.charCodeAt(0)] = i - 31; });
+    const tensor = ({ halves: text, scales, levels }) => {
+      if (text !== undefined) return halves(text);
+      const scale = halves(scales), columns = levels.length / scale.length;
+      return Float32Array.from({ length: levels.length }, (_, i) => scale[Math.floor(i / columns)] * level[levels.charCodeAt(i)]);
+    };
+    return Object.fromEntries(Object.entries(packed).map(([name, entry]) => [name, tensor(entry)]));
+  }
+
   /** x W^T + b for each row of x (T, I): (T, O), with W (O, I) and 4 | I: four sums at once do not wait for each other. */
   function linear(x, W, b, O) {
     const I = W.length / O, T = x.length / I, y = new Float32Array(T * O);
@@ -201,5 +214,5 @@ BookWidgets.transformer = (() => {
     }
   }
 
-  return { parse, bytesOf, softmax, linear, norm, attend, Transformer };
+  return { parse, unpack, bytesOf, softmax, linear, norm, attend, Transformer };
 })();

@@ -64,9 +64,9 @@ const BookWidgets = (() => {
   /** make(config, tensors) of the directive's `:weights:`; read once for all widgets of a page, again if that failed. */
   function model(name, make, ...others) {
     models[name] ??= Promise.all(["transformer.js", `${name}-weights.js`, ...others].map(script)).then(() => {
-      const { parse, bytesOf } = BookWidgets.transformer, { config, safetensors } = BookWidgets.weights[name];
+      const { parse, unpack, bytesOf } = BookWidgets.transformer, { config, safetensors, packed } = BookWidgets.weights[name];
       delete BookWidgets.weights[name]; // megabytes of text
-      return make(config, parse(bytesOf(safetensors)));
+      return make(config, packed ? unpack(packed) : parse(bytesOf(safetensors)));
     }).catch((error) => { delete models[name]; throw error; });
     return models[name];
   }
