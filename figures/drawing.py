@@ -222,6 +222,36 @@ class Canvas:
         """A square, the darker the larger its number between 0 and 1."""
         self.rectangle(x, y, side, side, "head", f' fill-opacity="{0.9 * shade:.2f}"')
 
+    def vector(
+        self, name: str, axis: str, x: float, y: float, *, thick: float = 12, parts: int = 1
+    ) -> tuple[float, float]:
+        """A vector lying on its side, its top center at (x, y), in so many equal parts: returns its left and right."""
+        width = self.unit * self.size(axis)
+        left, right = x - width / 2, x + width / 2
+        self.rectangle(left, y, width, thick, "box")
+        cuts = [left + width * i / parts for i in range(1, parts)]
+        self.path("".join(f"M{number(at)} {number(y)}v{number(thick)}" for at in cuts), "hair")
+        self.path(f"M{number(left)} {number(y)}H{number(right)}", self.edge(axis))
+        self.boxes.append(Box(name, (axis,), (self.size(axis),), width, thick, False))
+        return left, right
+
+    def between(self, name: str, rows: str, columns: str, x: float, y: float, height: float) -> None:
+        """Weights that lead from a vector above them, at y, to one below: their label stands in the middle."""
+        top, bottom = self.unit * self.size(rows) / 2, self.unit * self.size(columns) / 2
+        end = y + height
+        corners = [(x - top, y), (x + top, y), (x + bottom, end), (x - bottom, end)]
+        self.path("M" + "L".join(f"{number(a)} {number(b)}" for a, b in corners) + "z", "box")
+        self.hatch(corners)
+        sides = (corners[0], corners[3]), (corners[1], corners[2])
+        self.path("".join(f"M{number(a)} {number(b)}L{number(c)} {number(d)}" for (a, b), (c, d) in sides), "hair")
+        letters = ", ".join(axis for axis in (rows, columns))
+        width = text_width(f"{name} ({letters})", CODE, mono=True) + 10
+        middle = y + height / 2
+        self.rectangle(x - width / 2, middle - 10, width, 20, "page", ' rx="4"')
+        self.shape(name, (rows, columns), x, middle + 4)
+        shape = (self.size(rows), self.size(columns))
+        self.boxes.append(Box(name, (rows, columns), shape, 2 * bottom, 2 * top, True))
+
     @staticmethod
     def edge(axis: str) -> str:
         """The class of a side: the color of its letter, or of the last letter of a product."""

@@ -21,7 +21,7 @@ OTHERS = {
     "box": ("#f0f4f8", "#222a32"),  # inside a tensor
     "muted": ("#565d66", "#a3acb7"),  # text that explains
     "bar": ("#5f7b94", "#86a3bd"),  # a quantity
-    "mark": ("#b36f00", "#ffd166"),  # the one thing to look at
+    "mark": ("#8f5b00", "#ffd166"),  # the one thing to look at
     "gain": ("#0a7a4b", "#5fd39a"),  # goes up
     "loss": ("#b3261e", "#ff9d94"),  # goes down
 }
@@ -62,7 +62,10 @@ def stylesheet() -> str:
         ".drawing .hatch{stroke:currentColor;fill:none;stroke-width:1.5;stroke-opacity:.5}"
         ".drawing .head{fill:currentColor}"
         ".drawing .box{fill:var(--box)}"
+        ".drawing .node{fill:var(--box);stroke:currentColor;stroke-width:1.3}"
+        ".drawing .cell{fill:var(--box);stroke:var(--muted);stroke-width:1}"
         ".drawing .bar{fill:var(--bar)}"
+        ".drawing .gone{stroke:var(--muted);fill:none;stroke-width:1.2;stroke-dasharray:3 3}"
         ".drawing .edge{stroke-width:3.5;fill:none}"
         ".drawing .marked{stroke:var(--mark);fill:none;stroke-width:2.2}"
         ".drawing .mark{fill:var(--mark)}"
