@@ -2,11 +2,12 @@
 
 A guess, a question and a review prompt are each *remembered* here when their page is read, so that the directive
 
-    ```{record}
+    ```{record} reviews
     ```
 
-can print all of them, as one JSON text, on the page "Your record". There extra/widgets/your_record.js lists those that
-this reader has answered; record.js keeps the answers in the reader's own browser, and nothing is sent anywhere.
+can print all of them, as one JSON text, on the page "Your record". There extra/widgets/your_record.js fills the places
+`reviews`, `guesses`, `answers` and `file` with what this reader has said. record.js keeps that in the reader's own
+browser, and nothing is sent anywhere.
 """
 
 import json
@@ -18,6 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+PLACES = ("reviews", "guesses", "answers", "file")
 OTHER_EDITIONS = ("singlehtml", "epub", "latex", "text", "man", "texinfo")
 
 
@@ -26,8 +28,12 @@ class record(nodes.General, nodes.Element):
 
 
 class Record(SphinxDirective):
+    required_arguments = 1
+
     def run(self) -> list[nodes.Node]:
-        return [record()]
+        if self.arguments[0] not in PLACES:
+            raise self.error(f"the record has the places {', '.join(PLACES)}, and not {self.arguments[0]}")
+        return [record(place=self.arguments[0])]
 
 
 def prompts(env: BuildEnvironment) -> dict[str, dict[str, dict]]:
@@ -66,6 +72,12 @@ def mark(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def visit_record(self, node: record) -> None:
+    self.body.append(f'<div class="your-record" data-place="{node["place"]}"><p>This list needs JavaScript.</p></div>\n')
+    if node is node.document.next_node(record):
+        print_catalog(self)
+
+
+def print_catalog(self) -> None:
     """The links in a rendered question are as on its own page; the script turns them towards it."""
     env, here, catalog = self.builder.env, self.docnames[0], {}
     for docname in sorted(prompts(env)):
@@ -74,15 +86,14 @@ def visit_record(self, node: record) -> None:
             shown = {name: rendered(self.builder, docname, tree) for name, tree in one["trees"].items()}
             catalog[key] = {**page, **one["fields"], **shown}
     text = json.dumps(catalog, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    self.body.append('<div class="your-record"><p>Your record appears here when JavaScript is on.</p></div>\n')
-    self.body.append(f'<script type="application/json" id="your-record-catalog">{text}</script>\n')
+    self.body.append(f'<script type="application/json" id="record-catalog">{text}</script>\n')
 
 
 def rendered(builder: object, docname: str, tree: nodes.Node) -> str:
     document = new_document("")
     document += tree.deepcopy()
     builder.env.resolve_references(document, docname, builder)
-    return builder.render_partial(document)["fragment"]
+    return builder.render_partial(document[0])["fragment"]  # what else is there now is meant for whole pages
 
 
 def scripts_for(kind: type[nodes.Node], *names: str) -> Callable:
@@ -118,5 +129,5 @@ def setup(app: Sphinx) -> dict:
     app.connect("env-merge-info", merge)
     app.connect("doctree-read", mark)
     app.connect("env-updated", pages_with_a_record)
-    app.connect("html-page-context", scripts_for(record, "your_record"))
+    app.connect("html-page-context", scripts_for(record, "review", "your_record"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -23,17 +23,15 @@ cross_scores = Question(
 )
 
 
-def the_begin_itself(value):
-    """Named with or without its brackets."""
-    return value.strip("[<]>").casefold() == "begin"
-
-
 begin_label = Question(
     "12.begin_label",
     "does",
     hint="From what the decoder has read at that position it must say what comes next. What stands next in the target?",
     mistakes={
-        the_begin_itself: "That is what it reads there. A decoder that predicts what it reads has only to copy.",
+        **dict.fromkeys(
+            ("begin", "[begin]", "<begin>"),
+            "That is what it reads there. A decoder that predicts what it reads has only to copy.",
+        ),
         "she": "That word is one further on: it is what must follow after two tokens have been read.",
         "她": "That is the first token of the source. The labels are words of the target.",
         "[end]": "That is the last label of all. It stands where the decoder has read the whole sentence.",

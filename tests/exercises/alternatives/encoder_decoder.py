@@ -73,4 +73,3 @@ ALTERNATIVES = {
     "12.clipped_precision": [clipped_by_crossing_out, clipped_by_counting],
     "12.brevity_penalty": [penalty_by_cases, penalty_in_numpy],
 }
-EXAMPLES = {"12.begin_label": {"the_begin_itself": "[begin]"}}
