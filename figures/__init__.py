@@ -5,15 +5,34 @@ metadata give it a caption and a name, `mystnb: {figure: {name, caption}}`; it d
 `mystnb.image.alt` says it better where the page knows more.
 
 attention_flow(T, S, D, Dh, weights=weights, marked=(row, "it")): x and m, W_Q, W_K, W_V, scores, weights, output.
-back_off("wherefo", counts, following): a context that was never seen, and the shorter one that was.
+back_off("brew ta", counts, following): a context that was never seen, and the shorter one that was.
 gradient_step(labels, before, target, after, row="q", rate=1.0): probabilities − target, and what one step changes.
 markov_chain(words, P): words as nodes, probabilities as arrows, dead ends.
+probability_bars(labels, p, {"top-k 5": kept, "top-p 0.9": kept}): what each rule keeps of one distribution.
+softmax_bars({"4 components": weights, "512 components": weights}): the weights of the same number of keys, as bars.
+text_to_vectors(pieces, ids, vectors, V): text, pieces, ids, rows of the embedding table, x.
+two_typefaces(text, seen): a text in two typefaces, by one boolean for each character.
 window_mlp(n, D, F, V, window="more: it", predictions=[("s", 0.4), ...]): characters, embeddings, hidden layer, logits.
+words_attention(words, weights, query): what one word attends to in a sentence, or in several lines.
 """
 
-from figures.attention import attention_flow
+from figures.attention import attention_flow, softmax_bars, words_attention
 from figures.counting import back_off, markov_chain
 from figures.drawing import Drawing
 from figures.learning import gradient_step, window_mlp
+from figures.sampling import probability_bars
+from figures.text import text_to_vectors, two_typefaces
 
-__all__ = ["Drawing", "attention_flow", "back_off", "gradient_step", "markov_chain", "window_mlp"]
+__all__ = [
+    "Drawing",
+    "attention_flow",
+    "back_off",
+    "gradient_step",
+    "markov_chain",
+    "probability_bars",
+    "softmax_bars",
+    "text_to_vectors",
+    "two_typefaces",
+    "window_mlp",
+    "words_attention",
+]

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from figures.drawing import Canvas, Drawing
+from figures.drawing import Canvas, Drawing, number, text_width
+
+HEAT = 0.6  # the opacity behind the word with the largest weight; more would drown it
 
 
 def attention_flow(
@@ -69,3 +71,87 @@ def attention_flow(
         f"m times W_V the values V. Each query times each key gives the scores, {T} by {S}; softmax makes each row of "
         "scores into weights; and the sum of the values, each times its weight, is the output, one row per query."
     )
+
+
+def words_attention(
+    words: Sequence[str], weights: Sequence[float], query: int, *, gap: float = 5, least: float = 0.05
+) -> Drawing:
+    """Draw how much attention one word, `words[query]`, gives to each word of a text, the more the darker.
+
+    A word "\\n" breaks the line. Weights of `least` and more are printed; on a text of one line they have arcs, too.
+    """
+    shares = [float(weight) for weight in weights]
+    if len(shares) != len(words):
+        raise ValueError(f"{len(words)} words, and {len(shares)} weights")
+    canvas = Canvas("words_attention")
+    widths = [
+        0.0 if word == "\n" else max(text_width(word) + 6, 34.0 if w >= least else 0)
+        for word, w in zip(words, shares, strict=True)
+    ]
+    places: list[tuple[float, int]] = []
+    x, line = 6.0, 0
+    for word, width in zip(words, widths, strict=True):
+        if word == "\n" or (x + width > 354 and x > 6):
+            x, line = 6.0, line + 1
+        places.append((x, line))
+        x += width + gap if word != "\n" else 0
+    one_line = line == 0
+    largest = max(shares) or 1.0
+    first = 26.0
+    if one_line:
+        shift = (360 - (x - gap)) / 2 - 3
+        places = [(left + shift, 0) for left, _ in places]
+        centers = [left + width / 2 for (left, _), width in zip(places, widths, strict=True)]
+        reach = max((abs(centers[j] - centers[query]) for j, w in enumerate(shares) if w >= 0.01), default=0)
+        first = 30 + min(90.0, 14 + 0.4 * reach)
+        for j, weight in enumerate(shares):
+            if weight >= 0.01 and j != query:
+                a, b, y = centers[query], centers[j], first - 15
+                top = y - 1.33 * min(90.0, 14 + 0.4 * abs(a - b))
+                start, *rest = (f"{number(at)} {number(level)}" for at, level in ((a, y), (a, top), (b, top), (b, y)))
+                canvas.path(
+                    f"M{start}C{' '.join(rest)}", "arc", f' style="stroke-width:{number(max(0.8, 9 * weight))}"'
+                )
+    for j, (word, weight) in enumerate(zip(words, shares, strict=True)):
+        if word == "\n":
+            continue
+        left, row = places[j]
+        y = first + 43 * row
+        canvas.rectangle(left, y - 14, widths[j], 20, "heat", f' rx="4" fill-opacity="{HEAT * weight / largest:.2f}"')
+        if j == query:
+            canvas.rectangle(left, y - 14, widths[j], 20, "line", ' rx="4"')
+        canvas.text(word, left + widths[j] / 2, y, "strong" if j == query else "")
+        if weight >= least:
+            canvas.text(f"{100 * weight:.0f}%", left + widths[j] / 2, y + 20, "small muted")
+    canvas.reach(first + 43 * line + 24)
+    seen = sorted(
+        ((w, word) for w, word in zip(shares, words, strict=True) if w >= least and word != "\n"), reverse=True
+    )
+    told = ", ".join(f"{word} {100 * w:.0f}%" for w, word in seen)
+    return canvas.finish(f"The attention that {words[query]!r} gives to the words of a text: {told}.")
+
+
+def softmax_bars(weights: dict[str, Sequence[float]]) -> Drawing:
+    """Draw softmax weights as bars, a panel for each key of `weights`, such as {"4 components": [...], ...}."""
+    canvas = Canvas("softmax_bars")
+    panels = len(weights)
+    width = (348 - 22 * (panels - 1)) / panels
+    top, height = 46.0, 120.0
+    told = []
+    for k, (name, values) in enumerate(weights.items()):
+        values = [float(value) for value in values]
+        left = 6 + (width + 22) * k
+        canvas.text(name, left + width / 2, 16, "strong")
+        pitch = width / len(values)
+        best = max(range(len(values)), key=values.__getitem__)
+        for i, value in enumerate(values):
+            tall = max(0.8, height * value)
+            x = left + pitch * (i + 0.14)
+            canvas.rectangle(x, top, 0.72 * pitch, height, "box")
+            canvas.rectangle(x, top + height - tall, 0.72 * pitch, tall, "mark" if i == best else "bar")
+        center = min(max(left + pitch * (best + 0.5), left + 18), left + width - 18)
+        canvas.text(f"{100 * values[best]:.0f}%", center, top - 7, "strong")
+        canvas.line((left, top + height), (left + width, top + height))
+        told.append(f"{name}: the largest of {len(values)} weights is {100 * values[best]:.0f}%")
+    canvas.text("one bar for each key; together 100%", 180, top + height + 20, "muted")
+    return canvas.finish(f"Softmax weights as bars. {'; '.join(told)}.")

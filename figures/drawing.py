@@ -164,6 +164,17 @@ class Canvas:
         self.texts.append(Text(plain, left, y - 0.78 * size, left + width, y + 0.22 * size, size))
         self.reach(y + 0.25 * size)
 
+    def runs(self, runs: Sequence[tuple[str, str]], x: float, y: float, kind: str, size: float) -> None:
+        """A line of text from x, in runs that have classes of their own."""
+        inside = "".join(
+            f'<tspan class="{own}">{escape(run, quote=False)}</tspan>' if own else escape(run, quote=False)
+            for own, run in runs
+        )
+        self.parts.append(f'<text class="{kind}" x="{number(x)}" y="{number(y)}">{inside}</text>')
+        plain = "".join(run for _, run in runs)
+        self.texts.append(Text(plain, x, y - 0.78 * size, x + text_width(plain, size), y + 0.22 * size, size))
+        self.reach(y + 0.3 * size)
+
     def shape(
         self, name: str, axes: Iterable[str], x: float, y: float, anchor: str = "middle", *, lines: int = 1
     ) -> None:
@@ -192,18 +203,23 @@ class Canvas:
         marked: int | None = None,
         label: int = 1,
         grid: bool = True,
+        hollow: bool = False,
     ) -> tuple[float, float, float, float]:
-        """A matrix with its top center at (x, y): returns left, top, right, bottom. `label` is its number of lines."""
+        """A matrix with its top center at (x, y): returns left, top, right, bottom.
+
+        `label` is its number of lines. One that is `hollow` gets its sides and its label: its cells are there already.
+        """
         height, width = self.unit * self.size(rows), self.unit * self.size(columns)
         left, right, bottom = x - width / 2, x + width / 2, y + height
-        self.rectangle(left, y, width, height, "box")
+        if not hollow:
+            self.rectangle(left, y, width, height, "box")
         if weights:
             self.hatch([(left, y), (right, y), (right, bottom), (left, bottom)])
         for i, row in enumerate(shades if shades is not None else ()):
             for j, shade in enumerate(row):
                 if shade >= 0.005:
                     self.cell(left + self.unit * j, y + self.unit * i, self.unit, shade)
-        if grid and not weights:
+        if grid and not weights and not hollow:
             lines = [
                 f"M{number(left + self.unit * j)} {number(y)}V{number(bottom)}" for j in range(1, self.size(columns))
             ]

@@ -21,7 +21,9 @@ OTHERS = {
     "box": ("#f0f4f8", "#222a32"),  # inside a tensor
     "muted": ("#565d66", "#a3acb7"),  # text that explains
     "bar": ("#5f7b94", "#86a3bd"),  # a quantity
-    "mark": ("#8f5b00", "#ffd166"),  # the one thing to look at
+    "mark": ("#bf7608", "#ffd166"),  # the one thing to look at
+    "word": ("#8a5800", "#ffd166"),  # the same, where it is text
+    "heat": ("#d9932b", "#957022"),  # behind a word: more is stronger
     "gain": ("#0a7a4b", "#5fd39a"),  # goes up
     "loss": ("#b3261e", "#ff9d94"),  # goes down
 }
@@ -30,7 +32,12 @@ COLORS = LETTERS | OTHERS
 # Where a page says that it is dark: the book's theme, JupyterLab, VS Code, Colab.
 DARK = 'html[data-theme="dark"]', 'body[data-jp-theme-light="false"]', "body.vscode-dark", 'html[theme="dark"]'
 
-TEXT, CODE, SMALL = 12.5, 12.0, 12.0  # font sizes in units of the drawing; at 390 px a unit is a little under a pixel
+TEXT, CODE, SMALL, SERIF_SIZE = (
+    12.5,
+    12.0,
+    12.0,
+    13.5,
+)  # font sizes in units of the drawing; at 390 px a unit is a little under a pixel
 SANS = 'system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Helvetica Neue",Arial,"Noto Sans CJK SC",sans-serif'
 MONO = 'ui-monospace,"SF Mono","Cascadia Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace'
 SERIF = 'Charter,"Bitstream Charter",Cambria,Georgia,"DejaVu Serif",serif'
@@ -53,9 +60,10 @@ def stylesheet() -> str:
         ".drawing.wide{max-width:38rem}"
         ".drawing text{fill:currentColor;stroke:none;white-space:pre}"
         f".drawing .code{{font-family:{MONO};font-size:{CODE}px}}"
-        f".drawing .serif{{font-family:{SERIF}}}"
+        f".drawing .recited{{font-family:{SERIF};font-size:{SERIF_SIZE}px}}"
+        f".drawing tspan.invented{{font-family:{SANS};font-size:{TEXT}px;fill:var(--word);text-decoration:underline}}"
         f".drawing .small{{font-size:{SMALL}px}}"
-        ".drawing .strong,.drawing tspan[class]{font-weight:700}"
+        f".drawing .strong,{','.join(f'.drawing tspan.{a}' for a in (*LETTERS, 'invented'))}{{font-weight:700}}"
         ".drawing .muted{fill:var(--muted)}"
         ".drawing .line{stroke:currentColor;fill:none;stroke-width:1.3}"
         ".drawing .hair{stroke:currentColor;fill:none;stroke-width:1;stroke-opacity:.2}"
@@ -64,11 +72,13 @@ def stylesheet() -> str:
         ".drawing .box{fill:var(--box)}"
         ".drawing .node{fill:var(--box);stroke:currentColor;stroke-width:1.3}"
         ".drawing .cell{fill:var(--box);stroke:var(--muted);stroke-width:1}"
+        ".drawing .arc{stroke:var(--mark);fill:none;stroke-opacity:.75}"
         ".drawing .bar{fill:var(--bar)}"
+        ".drawing .tint0{fill:var(--bar);fill-opacity:.18}.drawing .tint1{fill:var(--bar);fill-opacity:.36}"
         ".drawing .gone{stroke:var(--muted);fill:none;stroke-width:1.2;stroke-dasharray:3 3}"
         ".drawing .edge{stroke-width:3.5;fill:none}"
         ".drawing .marked{stroke:var(--mark);fill:none;stroke-width:2.2}"
-        ".drawing .mark{fill:var(--mark)}"
+        ".drawing .mark{fill:var(--mark)}.drawing .heat{fill:var(--heat)}"
         ".drawing .gain{fill:var(--gain)}.drawing .loss{fill:var(--loss)}"
         ".drawing .page{fill:var(--pst-color-background,var(--page))}"
         f"{letters}"
