@@ -22,7 +22,6 @@ import torch
 from transformer_lib.architectures import EncoderDecoder
 from transformer_lib.data import translation
 from transformer_lib.generation import beam_search
-from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.training import load
 
 TRAINED = Path(__file__).resolve().parents[1] / "trained" / "translation"
@@ -72,8 +71,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
-    cached = load(TRAINED, transformer, TransformerConfig).eval()
-    exact = load(TRAINED, transformer, TransformerConfig).eval().double()
+    cached = load(TRAINED).eval()
+    exact = load(TRAINED).eval().double()
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, one thread\n")
     print(f"{'CPU milliseconds a step':28} {'cached':>9} {'reread':>9} {'ratio':>7}")
     generator = torch.Generator().manual_seed(0)

@@ -1,7 +1,6 @@
 """What the recipe of every neural model on the plays begins with, and what it leaves in `trained/NAME/`."""
 
 import json
-from typing import Any
 
 import torch
 from _cards import TRAINED, write_card
@@ -24,14 +23,13 @@ def load_plays() -> tuple[CharacterTokenizer, dict[str, Tensor]]:
 def write_rung(
     name: str,
     model: nn.Module,
-    config: Any,
     tokenizer: CharacterTokenizer,
     history: History,
     nats: dict[str, float],
     **facts: object,
 ) -> None:
     """Write the model, its tokenizer, its log and its card; `nats` are per character, by split."""
-    save(model, TRAINED / name, config)
+    save(model, TRAINED / name)
     tokenizer.save(TRAINED / name / "tokenizer.json")
     (TRAINED / name / "log.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     write_card(

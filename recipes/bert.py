@@ -167,7 +167,7 @@ def learn(
             progress=True,
         )
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    save(model.half(), TRAINED / name, config)
+    save(model.half(), TRAINED / name)
     tokenizer.save(TRAINED / name / "tokenizer.json")
     (TRAINED / name / "log.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     write_card(

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformer_lib.architectures import MaskedLanguageModel
 from transformer_lib.data import shakespeare
 from transformer_lib.masks import CAUSAL, padding_mask
-from transformer_lib.models.bert import BertConfig, BertForPreTraining, bert, bert_for_pre_training
+from transformer_lib.models.bert import BertForPreTraining
 from transformer_lib.tokenizers.characters import CharacterTokenizer
 from transformer_lib.training import Lines, load, pad_to_longest
 
@@ -197,8 +197,8 @@ def main() -> None:
     torch.set_num_threads(1)
     tokenizer = CharacterTokenizer.load(TRAINED / "bert" / "tokenizer.json")
     marks, generator = marks_of(tokenizer), torch.Generator().manual_seed(SEED)
-    both = load(TRAINED / "bert", bert_for_pre_training, BertConfig)
-    twin = load(TRAINED / "bert_twin", bert, BertConfig)
+    both = load(TRAINED / "bert")
+    twin = load(TRAINED / "bert_twin")
     lines = lines_of(tokenizer, shakespeare.load().test)
     words = {n: draw_words(tokenizer, lines, n, WORDS // len(LENGTHS), generator) for n in LENGTHS}
     plays = [lines_of(tokenizer, shakespeare.plays()[title]) for title in shakespeare.SPLIT["test"]]

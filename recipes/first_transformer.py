@@ -50,7 +50,6 @@ def main() -> None:
     write_rung(
         "first_transformer",
         model,
-        config,
         tokenizer,
         history,
         {split: nats(split) for split in ("validation", "test")},

@@ -73,7 +73,6 @@ def main() -> None:
     write_rung(
         "gpt",
         model.half(),
-        config,
         tokenizer,
         history,
         scores,

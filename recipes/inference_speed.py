@@ -27,7 +27,6 @@ from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.cache import KVCache
 from transformer_lib.inspection import assert_cache_exact
 from transformer_lib.masks import CAUSAL
-from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.positions import Rotary
 from transformer_lib.pretrained import smollm2
 from transformer_lib.training import load
@@ -157,7 +156,7 @@ def processor() -> str:
 def main() -> None:
     torch.set_num_threads(1)
     started, clock = time.process_time(), time.time()
-    small = load(TRAINED / "gpt", gpt, GPTConfig).eval()
+    small = load(TRAINED / "gpt").eval()
     model, _ = smollm2()
     results: dict[str, object] = {"machine": {"processor": processor(), "threads": 1, "torch": torch.__version__}}
     with torch.inference_mode():

@@ -43,7 +43,6 @@ def main() -> None:
     write_rung(
         "mlp",
         model,
-        config,
         tokenizer,
         history,
         {split: nats(split) for split in ("validation", "test")},

@@ -35,7 +35,6 @@ def main() -> None:
     write_rung(
         "neural_bigram",
         model,
-        config,
         tokenizer,
         history,
         {split: nats(split) for split in ("train", "validation", "test")},

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from transformer_lib.architectures import LanguageModel
-from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.models.prefix_lm import PrefixLM
 from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.schedules import trapezoid
@@ -98,7 +97,7 @@ def main() -> None:
     started = time.process_time()
     torch.set_num_threads(1)
     _, tokens = load_plays()
-    stored = load(TRAINED / "gpt", gpt, GPTConfig)
+    stored = load(TRAINED / "gpt")
     results: list[dict[str, object]] = []
 
     def note(model: LanguageModel, tuned: str, seed: int | None) -> None:

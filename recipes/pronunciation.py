@@ -90,7 +90,7 @@ def main() -> None:
             progress=True,
         )
     with average.applied():
-        save(model.half(), FOLDER, MODEL)
+        save(model.half(), FOLDER)
     (FOLDER / "log.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     facts = {"seed": SEED, "epochs": EPOCHS, "steps": steps, "seconds": round(float(seconds.read_text()), 1)}
     (FOLDER / "training.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

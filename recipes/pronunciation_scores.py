@@ -14,8 +14,6 @@ from transformer_lib.data.pronunciation import LETTERS, PHONEMES, Dictionary, is
 from transformer_lib.generation import beam_search
 from transformer_lib.masks import padding_mask
 from transformer_lib.metrics import error_rates
-from transformer_lib.models.rotary_transformer import rotary_transformer
-from transformer_lib.models.transformer import TransformerConfig
 from transformer_lib.training import load, pad_to_longest
 
 BEAMS = (1, 4)
@@ -59,7 +57,7 @@ def rates(said: Mapping[str, tuple[str, ...]], words: Dictionary) -> dict[str, f
 def main() -> None:
     started = time.process_time()
     torch.set_num_threads(1)
-    model = load(FOLDER, rotary_transformer, TransformerConfig)
+    model = load(FOLDER)
     words = pronunciation.load()
     inflected = {word: said for word, said in words.test.items() if is_inflected(word, words.train)}
     others = {word: said for word, said in words.test.items() if word not in inflected}

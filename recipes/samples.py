@@ -15,8 +15,6 @@ from torch import nn
 
 from transformer_lib.data import shakespeare
 from transformer_lib.ladder import rungs
-from transformer_lib.models.gpt import GPTConfig, gpt
-from transformer_lib.models.mlp import MLPConfig, mlp
 from transformer_lib.ngram import AddK, KneserNey, NGramModel
 from transformer_lib.tokenizers.characters import CharacterTokenizer
 from transformer_lib.training import load
@@ -71,14 +69,10 @@ def main() -> None:
     text = shakespeare.load()
     tokenizer = CharacterTokenizer.train(text.train)
     models = counted(tokenizer.encode_array(text.train), tokenizer.vocab_size)
-    for name, build, config_class in (
-        ("mlp", mlp, MLPConfig),
-        ("first_transformer", gpt, GPTConfig),
-        ("gpt", gpt, GPTConfig),
-    ):
+    for name in ("mlp", "first_transformer", "gpt"):
         card = json.loads((TRAINED / name / "card.json").read_text(encoding="utf-8"))
-        config = json.loads((TRAINED / name / "config.json").read_text(encoding="utf-8"))
-        models[card["rung"]] = network(load(TRAINED / name, build, config_class), config["context_length"])
+        model = load(TRAINED / name)
+        models[card["rung"]] = network(model, model.config.context_length)
 
     draws = np.random.default_rng(SEED).random(LENGTH)
     prompt = tokenizer.encode(PROMPT)

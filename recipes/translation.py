@@ -79,7 +79,7 @@ def main() -> None:
             "test_exact": round(exact(model, text.test), 4),
             "validation_exact": round(exact(model, text.validation), 4),
         }
-        save(model.half(), TRAINED / "translation", MODEL)
+        save(model.half(), TRAINED / "translation")
     command = "python recipes/translation.py"
     write_card("translation", chapter="12", command=command, seconds=round(seconds, 1), seed=SEED, **facts)
 

@@ -16,7 +16,6 @@ import torch
 from transformer_lib.architectures import EncoderDecoder
 from transformer_lib.data import pronunciation, shakespeare, toy, translation
 from transformer_lib.inspection import record_attention
-from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.ngram import KneserNey, NGramModel
 from transformer_lib.tokenizers.characters import CharacterTokenizer
 from transformer_lib.training import load
@@ -138,7 +137,7 @@ SENTENCES = {
 
 def translate() -> dict:
     """Each step of the stored translator: its five likeliest words, and where its cross-attention looks."""
-    model = load(ROOT / "trained" / "translation", transformer, TransformerConfig)
+    model = load(ROOT / "trained" / "translation")
     text = translation.load()
     reference = {p.chinese: p.english for part in (text.train, text.validation, text.test, text.longer) for p in part}
     sentences = [

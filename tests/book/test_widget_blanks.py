@@ -39,7 +39,7 @@ def test_texts_are_of_held_out_plays_and_marks_those_of_the_recipe():
 
 @pytest.fixture(scope="module")
 def models():
-    return load(FOLDER, bert_for_pre_training, BertConfig).masked, load(ROOT / "trained/bert_twin", bert, BertConfig)
+    return load(FOLDER).masked, load(ROOT / "trained/bert_twin")
 
 
 def lay_both(folder: Path, trained: Path, twin: Path) -> Path:
@@ -109,8 +109,8 @@ def test_other_models_of_other_sizes_are_read_too(chromium, tmp_path):
     for model in (both, twin):
         for parameter in model.parameters():
             parameter.data.normal_(std=0.3, generator=generator)
-    save(both, tmp_path / "one", config)
-    save(twin, tmp_path / "two", config)
+    save(both, tmp_path / "one")
+    save(twin, tmp_path / "two")
     (tmp_path / "shelf").mkdir()
     page, evaluate = asker(chromium, lay_both(tmp_path / "shelf", tmp_path / "one", tmp_path / "two"))
     ids = [3, 11, 4, 4, 7] * 4

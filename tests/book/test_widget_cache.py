@@ -94,7 +94,7 @@ FATE = "([kind, i, j, step, cached, last]) => BookWidgets.cache.fate(kind, i, j,
 def test_what_nothing_uses_does_not_move_the_next_logits(first, cached, last, arithmetic):
     """Spoil a number in the library's model: the last position's logits move, unless the number's fate says no."""
     T = 6
-    model = load(FOLDER, gpt, GPTConfig)
+    model = load(FOLDER)
     block = model.blocks[-1 if last else 0]
     tokens = torch.tensor([TOKENIZER.encode("The qu")])
     parts = {"q": block.attention.w_q, "k": block.attention.w_k, "v": block.attention.w_v, "out": block}
@@ -162,7 +162,7 @@ def numbers(page) -> dict[str, list[str]]:
 @browser
 def test_logits_of_both_ways_are_torch_s(seen):
     """And the page computes what it counts: the rows that pass through each linear layer."""
-    page, model = seen.page, load(FOLDER, gpt, GPTConfig)
+    page, model = seen.page, load(FOLDER)
     steps, work = page.evaluate(
         """async ([prompt, length]) => {
             const model = await BookWidgets.cache.load(), work = [], { linear } = Object.getPrototypeOf(model);
@@ -208,7 +208,7 @@ def test_nothing_is_loaded_before_it_is_wanted(seen):
 
 @browser
 def test_counters_are_the_model_s(seen):
-    page, model = seen.page, load(FOLDER, gpt, GPTConfig)
+    page, model = seen.page, load(FOLDER)
     spent = [0, 0]
     for n in range(1, 4):
         step(page, n)
@@ -293,7 +293,7 @@ def test_play_writes_what_generate_writes_and_can_be_paused(seen):
     expect(status(page)).to_contain_text(f"Step {STEPS} of {STEPS}")
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     expect(page.get_by_role("button", name="Step ▶")).to_be_disabled()
-    model = load(FOLDER, gpt, GPTConfig)
+    model = load(FOLDER)
     text = TOKENIZER.decode(generate(model, torch.tensor([TOKENIZER.encode(PROMPT)]), STEPS, temperature=0)[0].tolist())
     drawn = page.locator(".cache-drawing").first.locator(".cache-name, .cache-fresh").all_text_contents()
     assert "".join(drawn[:LENGTH]) == text.replace(" ", "␣").replace("\n", "↵")

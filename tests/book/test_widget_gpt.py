@@ -85,7 +85,7 @@ def ask(chromium, shelve):
 
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
-    return load(FOLDER, gpt, GPTConfig)
+    return load(FOLDER)
 
 
 class Nothing(nn.Module):
@@ -143,7 +143,7 @@ def texts_of(model: LanguageModel) -> list[list[int]]:
 @pytest.mark.parametrize("trained", TRAINED)
 def test_logits_are_the_library_s_however_the_text_grows(trained, ask):
     """All at once; a character at a time; in pieces; cut back; changed in the middle."""
-    model = load(ROOT / "trained" / trained, gpt, GPTConfig)
+    model = load(ROOT / "trained" / trained)
     read = ask(ROOT / "trained" / trained)
     worst = 0.0
     for tokens in texts_of(model):
@@ -186,8 +186,8 @@ def test_a_model_of_other_sizes_without_biases_in_half_precision(ask, tmp_path):
     config = GPTConfig(vocab_size=9, context_length=30, d_model=24, n_layers=3, n_heads=3, d_ff=20, bias=False)
     other = gpt(config, torch.Generator().manual_seed(0)).eval()
     nn.init.normal_(other.embedding.tokens.weight, generator=torch.Generator().manual_seed(1))
-    save(other.half(), tmp_path / "other", config)
-    other = load(tmp_path / "other", gpt, GPTConfig)
+    save(other.half(), tmp_path / "other")
+    other = load(tmp_path / "other")
     tokens = [3, 8, 4, 4, 7] * 6
     [found] = ask(tmp_path / "other")(READ, [{}, [tokens]])
     np.testing.assert_allclose(found, logits_of(other, tokens), rtol=0, atol=1e-4)

@@ -45,7 +45,7 @@ def test_words_are_as_the_page_says():
 
 @pytest.fixture(scope="module")
 def model() -> EncoderDecoder:
-    return load(FOLDER, rotary_transformer, TransformerConfig)
+    return load(FOLDER)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_another_model_of_other_sizes_is_read_too(ask, tmp_path):
     """Stored in 32 bits, with a long source: nothing of the trained model's sizes is written into the script."""
     config = TransformerConfig(vocab_size=9, source_vocab_size=12, d_model=24, n_layers=2, n_heads=3, d_ff=20)
     other = rotary_transformer(config, torch.Generator().manual_seed(0)).eval()
-    save(other, tmp_path / "other", config)
+    save(other, tmp_path / "other")
     logits, attention = greatest_difference(ask(tmp_path / "other"), other, [3, 11, 4, 4, 7] * 8, [1, 3, 8, 8, 0, 5])
     assert logits < 1e-4 and attention < 1e-4
 

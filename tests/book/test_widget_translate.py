@@ -10,7 +10,6 @@ from widget_pages import CONTRASTS, data_of, turn
 
 from transformer_lib.data import translation
 from transformer_lib.generation import beam_search
-from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.training import load, pad_to_longest
 
 NAMES = ("translate",)
@@ -62,7 +61,7 @@ def test_committed_data_are_what_the_stored_model_computes():
 
 def test_the_words_are_those_of_the_librarys_search():
     """The widget's steps decode without a cache, one sentence at a time; the search has both."""
-    model = load(widget_data.ROOT / "trained" / "translation", transformer, TransformerConfig)
+    model = load(widget_data.ROOT / "trained" / "translation")
     chinese, english = translation.vocabularies()
     for one in DATA["sentences"]:
         source = pad_to_longest([chinese.encode(one["source"])], chinese.pad)

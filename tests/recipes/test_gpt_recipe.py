@@ -66,7 +66,7 @@ def test_the_gpt_scores_what_its_card_says(quick_gpt, tmp_path):
     quick_gpt.main()
     trained = tmp_path / "trained"
     card = json.loads((trained / "gpt" / "card.json").read_text())
-    model = load(trained / "gpt", gpt, GPTConfig)
+    model = load(trained / "gpt")
     tokenizer = CharacterTokenizer.load(trained / "gpt" / "tokenizer.json")
     test = torch.from_numpy(tokenizer.encode_array(shakespeare.load().test))
     bits = evaluate(model, test, length=16, overlap=8) / math.log(2)
@@ -129,7 +129,7 @@ def test_the_same_mask_and_the_same_windows_but_for_the_mask(quick_gpt, recipe, 
     found = json.loads((tmp_path / "trained" / "prefix" / "results.json").read_text())["runs"]
     assert len(found) == 3 * 2 * 2  # tunings, masks, splits
     by = {(run["tuned"], run["mask"], run["split"]): run for run in found}
-    model = load(tmp_path / "trained" / "gpt", gpt, GPTConfig)
+    model = load(tmp_path / "trained" / "gpt")
     _, tokens = prefix.load_plays()
     test = tokens["test"]
     starts = torch.arange(0, len(test) - 16, 16)

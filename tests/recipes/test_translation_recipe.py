@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from transformer_lib.data import translation
-from transformer_lib.models.transformer import TransformerConfig, transformer
+from transformer_lib.models.transformer import transformer
 from transformer_lib.training import load
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -26,7 +26,7 @@ def recipe(monkeypatch, tmp_path):
 
 def test_exact_counts_whole_sentences(recipe):
     """The stored model, on some sentences that it gets right and as many whose English was changed."""
-    model = load(RECIPES.parent / "trained" / "translation", transformer, TransformerConfig)
+    model = load(RECIPES.parent / "trained" / "translation")
     pairs = [pair for pair in translation.load().test if pair.frame == "professions"][:20]
     wrong = [translation.Pair(p.chinese, p.english[:-1], p.frame, p.mood, p.combinations) for p in pairs]
     assert recipe.exact(model, pairs) == 1
@@ -44,7 +44,7 @@ def test_a_short_run_writes_a_model_and_its_card(recipe, monkeypatch, tmp_path):
     recipe.main()
     card = json.loads((tmp_path / "translation" / "card.json").read_text(encoding="utf-8"))
     assert card["test_exact"] == card["validation_exact"] == 0 and card["seconds"] > 0
-    stored = load(tmp_path / "translation", transformer, TransformerConfig)
+    stored = load(tmp_path / "translation")
     untrained = transformer(recipe.MODEL, torch.Generator().manual_seed(recipe.SEED))
     weight, before = stored.decoder[0].attention.w_q.weight, untrained.decoder[0].attention.w_q.weight
     assert torch.equal(weight.half().float(), weight)

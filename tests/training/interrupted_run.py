@@ -54,9 +54,9 @@ def main(folder, report):
         log=folder / "log",
         generators={},
     )
-    save(model, folder / "model", config)
+    save(model, folder / "model")
     with average.applied():
-        save(model, folder / "average", config)
+        save(model, folder / "average")
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ from transformer_lib.architectures import Embedding, MaskedLanguageModel
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm
 from transformer_lib.feed_forward import FeedForward
-from transformer_lib.models.sizes import Sizes
+from transformer_lib.models.builders import registered
+from transformer_lib.models.config import ModelConfig
 from transformer_lib.norms import LayerNorm
 from transformer_lib.positions import LearnedPositions
 
 
 @dataclass(frozen=True, kw_only=True)
-class BertConfig(Sizes):
+class BertConfig(ModelConfig):
     """The sizes of a BERT; BERT base has d_model 768, 12 layers, 12 heads, 30,522 tokens and 512 positions."""
 
     vocab_size: int
@@ -92,6 +93,7 @@ class BertForPreTraining(nn.Module):
         return self.masked.head(x), self.next_sentence(x)
 
 
+@registered
 def bert(config: BertConfig, generator: torch.Generator | None = None) -> MaskedLanguageModel:
     """Build the model with fresh weights.
 
@@ -121,6 +123,7 @@ def bert(config: BertConfig, generator: torch.Generator | None = None) -> Masked
     return model
 
 
+@registered
 def bert_for_pre_training(config: BertConfig, generator: torch.Generator | None = None) -> BertForPreTraining:
     """Build the model and its head for next-sentence prediction with fresh weights; arguments as for `bert`."""
     model = BertForPreTraining(bert(config, generator), NextSentenceHead(config.d_model))

@@ -9,13 +9,14 @@ from transformer_lib.architectures import Embedding, LanguageModel
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
 from transformer_lib.feed_forward import FeedForward
-from transformer_lib.models.sizes import Sizes
+from transformer_lib.models.builders import registered
+from transformer_lib.models.config import ModelConfig
 from transformer_lib.norms import LayerNorm
 from transformer_lib.positions import LearnedPositions
 
 
 @dataclass(frozen=True, kw_only=True)
-class GPTConfig(Sizes):
+class GPTConfig(ModelConfig):
     """The sizes of a GPT; GPT-2 small has d_model 768, 12 layers, 12 heads, 50,257 tokens and a context of 1,024."""
 
     vocab_size: int
@@ -27,8 +28,11 @@ class GPTConfig(Sizes):
     dropout: float = 0.0
     bias: bool = True
     norm_eps: float = 1e-5
+    tied: bool = True
+    """Whether the head is the embedding's matrix."""
 
 
+@registered
 def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> LanguageModel:
     """Build the model with fresh weights.
 
@@ -47,7 +51,8 @@ def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> Language
     tokens = nn.Embedding(config.vocab_size, config.d_model)
     positions = LearnedPositions(config.context_length, config.d_model)
     head = nn.Linear(config.d_model, config.vocab_size, bias=False)
-    head.weight = tokens.weight
+    if config.tied:
+        head.weight = tokens.weight
     model = LanguageModel(
         embedding=Embedding(tokens, positions, dropout=config.dropout),
         blocks=[block() for _ in range(config.n_layers)],

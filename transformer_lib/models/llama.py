@@ -13,13 +13,14 @@ from transformer_lib.architectures import Embedding, LanguageModel
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
 from transformer_lib.feed_forward import SwiGLU
-from transformer_lib.models.sizes import Sizes
+from transformer_lib.models.builders import registered
+from transformer_lib.models.config import ModelConfig
 from transformer_lib.norms import RMSNorm
 from transformer_lib.positions import Rotary
 
 
 @dataclass(frozen=True, kw_only=True)
-class LlamaConfig(Sizes):
+class LlamaConfig(ModelConfig):
     """The sizes of a LLaMA."""
 
     vocab_size: int
@@ -36,6 +37,7 @@ class LlamaConfig(Sizes):
     """Whether the head is the embedding's matrix."""
 
 
+@registered
 def llama(config: LlamaConfig, generator: torch.Generator | None = None) -> LanguageModel:
     """Build the model with fresh weights.
 

@@ -6,16 +6,19 @@ is the model of Bengio et al. 2003, A Neural Probabilistic Language Model, witho
 Tokens that are used alike come to have embeddings alike, so what is learned in one context serves in another.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from transformer_lib.models.builders import registered
+from transformer_lib.models.config import ModelConfig
+
 
 @dataclass(frozen=True, kw_only=True)
-class MLPConfig:
+class MLPConfig(ModelConfig):
     """The sizes of a window MLP."""
 
     vocab_size: int
@@ -23,11 +26,6 @@ class MLPConfig:
     """Tokens in the window, the current one included."""
     d_embedding: int
     d_hidden: int
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            if (value := getattr(self, field.name)) < 1:
-                raise ValueError(f"{field.name}={value} must be at least 1: every part of the model needs a size")
 
 
 class MLP(nn.Module):
@@ -49,6 +47,7 @@ class MLP(nn.Module):
         return self.output(torch.tanh(self.hidden(x)))
 
 
+@registered
 def mlp(config: MLPConfig, generator: torch.Generator | None = None) -> MLP:
     """Build the model with fresh weights.
 

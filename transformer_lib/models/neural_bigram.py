@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from transformer_lib.models.builders import registered
+from transformer_lib.models.config import ModelConfig
+
 
 @dataclass(frozen=True, kw_only=True)
-class NeuralBigramConfig:
+class NeuralBigramConfig(ModelConfig):
     """The one size a bigram has."""
 
     vocab_size: int
-
-    def __post_init__(self) -> None:
-        if self.vocab_size < 1:
-            raise ValueError(f"vocab_size={self.vocab_size} must be at least 1: a table needs a row for each token")
 
 
 class NeuralBigram(nn.Module):
@@ -38,6 +37,7 @@ class NeuralBigram(nn.Module):
         return self.table(tokens)
 
 
+@registered
 def neural_bigram(config: NeuralBigramConfig) -> NeuralBigram:
     """Build a table of zeros: before it has learned, every token is as likely as any other."""
     model = NeuralBigram(config.vocab_size)

@@ -15,11 +15,13 @@ from transformer_lib.architectures import Embedding, EncoderDecoder
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
 from transformer_lib.feed_forward import FeedForward
+from transformer_lib.models.builders import registered
 from transformer_lib.models.transformer import TransformerConfig, initialise
 from transformer_lib.norms import LayerNorm
 from transformer_lib.positions import Rotary
 
 
+@registered
 def rotary_transformer(config: TransformerConfig, generator: torch.Generator | None = None) -> EncoderDecoder:
     """Build the model with fresh weights.
 

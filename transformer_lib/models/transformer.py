@@ -9,13 +9,14 @@ from transformer_lib.architectures import Embedding, EncoderDecoder
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm
 from transformer_lib.feed_forward import FeedForward
-from transformer_lib.models.sizes import Sizes
+from transformer_lib.models.builders import registered
+from transformer_lib.models.config import ModelConfig
 from transformer_lib.norms import LayerNorm
 from transformer_lib.positions import SinusoidalPositions
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerConfig(Sizes):
+class TransformerConfig(ModelConfig):
     """The sizes of a Transformer; the paper's base model has d_model 512, 6 layers a side, 8 heads, d_ff 2,048."""
 
     vocab_size: int
@@ -30,6 +31,7 @@ class TransformerConfig(Sizes):
     dropout: float = 0.1
 
 
+@registered
 def transformer(config: TransformerConfig, generator: torch.Generator | None = None) -> EncoderDecoder:
     """Build the model with fresh weights.
 

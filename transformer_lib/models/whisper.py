@@ -15,13 +15,14 @@ from transformer_lib.architectures import Embedding, EncoderDecoder
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
 from transformer_lib.feed_forward import FeedForward
-from transformer_lib.models.sizes import Sizes
+from transformer_lib.models.builders import registered
+from transformer_lib.models.config import ModelConfig
 from transformer_lib.norms import LayerNorm
 from transformer_lib.positions import LearnedPositions
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhisperConfig(Sizes):
+class WhisperConfig(ModelConfig):
     """The sizes of a Whisper; tiny.en has d_model 384, 4 layers a side, 6 heads and 51,864 tokens."""
 
     vocab_size: int
@@ -70,6 +71,7 @@ class SoundEmbedding(nn.Module):
         return x + self.positions(torch.arange(x.shape[1], device=x.device))
 
 
+@registered
 def whisper(config: WhisperConfig, generator: torch.Generator | None = None) -> EncoderDecoder:
     """Build the model with fresh weights.
 

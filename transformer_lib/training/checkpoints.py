@@ -8,17 +8,16 @@ then renamed, so that a run that is killed leaves the last one that was whole.
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-Config = TypeVar("Config")
-Model = TypeVar("Model", bound=nn.Module)
+from transformer_lib.models.builders import build_with, builders, named_tensors, unwrapped, validate_as_built
 
 
 @runtime_checkable
@@ -32,59 +31,63 @@ class Stateful(Protocol):
         """Go there."""
 
 
-def save(model: nn.Module, folder: str | Path, config: Any) -> None:
-    """Write a model and the configuration it was built from.
+def save(model: nn.Module, folder: str | Path) -> None:
+    """Write a model: what built it, its configuration, and its tensors.
 
     Args:
-        model: Its parameters and buffers are written once each, even where two layers share one. A `model.half()`
-            takes half the room, and is loaded in the precision it is built in.
+        model: What a registered builder made, such as `gpt`; or that model compiled, or wrapped for several devices.
+            Its parameters and buffers are written once each, even where two layers share one, and under plain names. A
+            `model.half()` takes half the room, and is loaded in the precision it is built in.
         folder: Made if it is not there.
-        config: The dataclass given to the model's builder.
+
+    Raises:
+        ValueError: If the model is not as its builder makes it of its configuration: it could not be built again.
     """
-    folder = Path(folder)
+    validate_as_built(model)
+    plain, folder = unwrapped(model), Path(folder)
+    tensors = _whole(named_tensors(model))
+    described = {"model": plain.builder, **dataclasses.asdict(plain.config)}
     folder.mkdir(parents=True, exist_ok=True)
-    described = {"config": type(config).__name__, **dataclasses.asdict(config)}
     _replace(folder / "config.json", (json.dumps(described, indent=2) + "\n").encode())
-    _replace(folder / "model.safetensors", safetensors.torch.save(_contiguous(_tensors(model))))
+    _replace(folder / "model.safetensors", safetensors.torch.save(tensors))
 
 
-def load(folder: str | Path, build: Callable[[Config], Model], config_class: type[Config]) -> Model:
-    """Build a model from the configuration in a folder, with the weights beside it, ready for use.
+def load(folder: str | Path, *_: Any) -> Any:
+    """Build the model in a folder: the builder is looked up by its name, and the weights are taken as they are.
 
     Args:
         folder: What `save` wrote.
-        build: The model's builder, such as `mlp`.
-        config_class: What the builder takes, such as `MLPConfig`.
 
     Returns:
-        The model, in evaluation mode.
+        The model, in evaluation mode and in PyTorch's default floating dtype.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file is damaged, or is of another model.
+        ValueError: If a file is damaged, or is of a model that no registered builder makes.
     """
     folder = Path(folder)
     path = _existing(folder / "config.json")
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
-        name = described.pop("config")
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        name = described.pop("model", None) or described.pop("config")
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged, or no configuration ({error!r}): make it again") from error
-    if name != config_class.__name__:
+    stored, default = _read(folder / "model.safetensors")[0], torch.get_default_dtype()
+    tensors = {key: x.to(default) if x.is_floating_point() else x for key, x in stored.items()}
+    # An older file has the name of the configuration only, which may have two builders: the tensors tell which.
+    builds = [build for key, build in builders().items() if name in (key, build.config_class.__name__)]
+    if not builds:
         raise ValueError(
-            f"{path} holds a {name}, not a {config_class.__name__}: load it with the builder it was made with"
+            f"{path} holds a {name!r}, which must be one of {sorted(builders())}: import what registers its builder"
         )
-    try:
-        model = build(config_class(**described))
-    except TypeError as error:
-        raise ValueError(f"{path} does not fit {name}: {error}. It is from another version: make it again") from error
-    tensors, _ = _read(folder / "model.safetensors")
-    own = _tensors(model)
-    for name, tensor in tensors.items():
-        if tensor.dtype == torch.float16 and name in own:
-            tensors[name] = tensor.to(own[name].dtype)
-    _copy(tensors, own, folder / "model.safetensors")
-    return model.eval()
+    for build in builds:
+        try:
+            return build_with(build, build.config_class(**described), tensors).eval()
+        except TypeError as error:
+            refusal = f"{path} does not fit {name}: {error}. It is from another version: make it again"
+        except ValueError as error:
+            refusal = f"{folder} holds files of two models, or of another version: {error}. Make it again"
+    raise ValueError(refusal)
 
 
 def save_checkpoint(
@@ -107,7 +110,7 @@ def save_checkpoint(
         record: Its progress, of what JSON can hold; `load_checkpoint` returns it.
     """
     state = optimizer.state_dict()
-    tensors = {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
+    tensors = {f"model.{name}": tensor for name, tensor in named_tensors(model).items()}
     scalars: dict[str, dict[str, Any]] = {}
     for index, entries in state["state"].items():
         for name, value in entries.items():
@@ -120,7 +123,7 @@ def save_checkpoint(
         tensors[f"random.{name}"] = generator.get_state()
     numbers = {"config": config, "record": record, "groups": state["param_groups"], "scalars": scalars}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    _replace(Path(path), safetensors.torch.save(_contiguous(tensors), {"run": json.dumps(numbers)}))
+    _replace(Path(path), safetensors.torch.save(_whole(tensors), {"run": json.dumps(numbers)}))
 
 
 def load_checkpoint(
@@ -171,7 +174,7 @@ def load_checkpoint(
                 f"optimizer must have the settings of the one in {path}, but {sorted(differing)} are only in one: "
                 "build it as it was then"
             )
-    _copy(stored["model"], _tensors(model), path)
+    _copy(stored["model"], named_tensors(model), path)
     state: dict[int, dict[str, Any]] = {int(index): entries for index, entries in numbers["scalars"].items()}
     for name, tensor in stored["optimizer"].items():
         index, _, entry = name.partition(".")
@@ -183,16 +186,10 @@ def load_checkpoint(
     return numbers["record"]
 
 
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Name each tensor of a model's state once: the first name, where two layers share it."""
-    named: dict[int, tuple[str, Tensor]] = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        named.setdefault(id(tensor), (name, tensor))
-    return dict(named.values())
-
-
-def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+def _whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as a file takes them; those that are sharded over several devices are gathered."""
+    gathered = {name: x.full_tensor() if hasattr(x, "full_tensor") else x for name, x in tensors.items()}
+    return {name: x.detach().contiguous() for name, x in gathered.items()}
 
 
 @torch.no_grad()

@@ -4,15 +4,18 @@ from dataclasses import fields
 from typing import Any
 
 
-class Sizes:
-    """Base of the configurations: integers are at least 1, dropout a probability, and heads share d_model equally."""
+class ModelConfig:
+    """Base of the configurations: whole numbers are at least 1, dropout is a probability, and heads share equally."""
 
     def __post_init__(self) -> None:
         values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        for name, value in values.items():
-            if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-                raise ValueError(f"{name}={value} must be at least 1: every part of the model needs a size")
-        d_model, n_heads = values["d_model"], values["n_heads"]
+        for field in fields(self):  # type: ignore[arg-type]
+            value, optional = values[field.name], field.type == int | None
+            if (field.type is int or (optional and value is not None)) and not (isinstance(value, int) and value >= 1):
+                raise ValueError(
+                    f"{field.name}={value!r} must be at least 1, and whole: every part of the model needs a size"
+                )
+        d_model, n_heads = values.get("d_model", 0), values.get("n_heads", 1)
         if d_model % n_heads:
             raise ValueError(f"d_model={d_model} must be divisible by n_heads={n_heads}: heads share it equally")
         n_kv_heads = values.get("n_kv_heads") or n_heads
