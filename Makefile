@@ -6,7 +6,7 @@ SITE   := _build/html/index.html
 export OMP_NUM_THREADS ?= 1# two busy cores are faster with one thread each, and a run repeats to the bit
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint notebooks serve recipes bench lock clean
+.PHONY: help book test lint pages notebooks serve recipes bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,12 +18,16 @@ book: .venv/book ## build the book into _build/html
 test: .venv/test ## run every check: the library, the notebooks, the built pages
 	$(PYTHON) -m pytest -n 2 --dist loadfile
 
-lint: .venv/test ## style, types, the layers of the library, notebooks in normal form
+lint: .venv/test ## style, types, the layers of the library, notebooks in normal form, pages within their limits
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 	$(PYTHON) tools/notebooks.py --check
+	$(PYTHON) tools/pages.py --check
+
+pages: .venv/test ## minutes, plumbing and the longest cell of each page (NAME=06 for one, and where)
+	$(PYTHON) tools/pages.py $(NAME)
 
 notebooks: .venv/test ## run the notebooks and store their outputs (NAME=01_counting for one)
 	$(PYTHON) tools/notebooks.py $(NAME)
