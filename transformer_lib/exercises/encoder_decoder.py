@@ -28,10 +28,8 @@ begin_label = Question(
     "does",
     hint="From what the decoder has read at that position it must say what comes next. What stands next in the target?",
     mistakes={
-        **dict.fromkeys(
-            ("begin", "[begin]", "<begin>"),
-            "That is what it reads there. A decoder that predicts what it reads has only to copy.",
-        ),
+        "[begin]": "That is what it reads there. A decoder that predicts what it reads has only to copy.",
+        "begin": "The decoder reads that marker there. If it had to predict what it reads, it could simply copy.",
         "she": "That word is one further on: it is what must follow after two tokens have been read.",
         "她": "That is the first token of the source. The labels are words of the target.",
         "[end]": "That is the last label of all. It stands where the decoder has read the whole sentence.",
