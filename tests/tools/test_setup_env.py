@@ -186,3 +186,13 @@ def test_only_a_reader_may_go_without_the_weights_of_real_models(
     else:
         setup_env.fetch_data()
     assert ("what needs those is skipped" in capsys.readouterr().out) == (status == 2 and not in_ci)
+
+
+def test_the_environment_finds_the_drawings(setup_env, tmp_path):
+    """From any folder, and without installing a package of that name."""
+    make_bare_environment(setup_env)
+    (Path(setup_env.ENVIRONMENT) / "pyvenv.cfg").write_text(f"home = {Path(sys.base_prefix) / 'bin'}\n")
+    setup_env.find_figures()
+    where = "import figures; print(figures.__file__)"
+    found = subprocess.run([setup_env.PYTHON, "-c", where], cwd=tmp_path, capture_output=True, text=True)
+    assert found.stdout.strip() == str(ROOT / "figures" / "__init__.py"), found.stderr
