@@ -192,6 +192,8 @@ def test_the_environment_finds_the_drawings(setup_env, tmp_path):
     """From any folder, and without installing a package of that name."""
     make_bare_environment(setup_env)
     (Path(setup_env.ENVIRONMENT) / "pyvenv.cfg").write_text(f"home = {Path(sys.base_prefix) / 'bin'}\n")
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    (Path(setup_env.ENVIRONMENT) / "lib" / version / "site-packages").mkdir(parents=True)
     setup_env.find_figures()
     where = "import figures; print(figures.__file__)"
     found = subprocess.run([setup_env.PYTHON, "-c", where], cwd=tmp_path, capture_output=True, text=True)
