@@ -1,6 +1,5 @@
 """What Jupyter Book 1 and its theme put on a page, mended where it is wrong, slow or lost on a screen reader."""
 
-import os
 import re
 import struct
 from pathlib import Path
@@ -64,15 +63,7 @@ def png_inches(path: Path) -> float | None:
     return pixels / per_metre / 0.0254 if per_metre else None
 
 
-def repository_from_environment(app: Sphinx, config: object) -> None:
-    """In CI the repository is the one that is being built, so a fork's links lead to the fork."""
-    if name := os.environ.get("GITHUB_REPOSITORY"):
-        server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-        config.html_theme_options["repository_url"] = f"{server}/{name}"
-
-
 def setup(app: Sphinx) -> dict:
-    app.connect("config-inited", repository_from_environment)
     app.connect("doctree-read", figures_in_inches)
     app.connect("html-page-context", fewer_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

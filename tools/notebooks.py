@@ -26,6 +26,9 @@ from notebook_rules import broken_rules
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "_ext"))
+import repository  # noqa: E402
+
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
@@ -61,11 +64,11 @@ def find(names: list[str], root: Path = ROOT) -> list[Path]:
     return list(dict.fromkeys(found)) if names else every
 
 
-def normalise(notebook: NotebookNode, repository: str) -> NotebookNode:
+def normalise(notebook: NotebookNode, address: str) -> NotebookNode:
     """The notebook in normal form, in place."""
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat_minor = 5
-    place_colab_cell(notebook, repository)
+    place_colab_cell(notebook, address)
     code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code_cells, start=1):
         cell.execution_count = number
@@ -76,19 +79,28 @@ def normalise(notebook: NotebookNode, repository: str) -> NotebookNode:
     return notebook
 
 
-def place_colab_cell(notebook: NotebookNode, repository: str) -> None:
-    """Put the cell that fetches the book on Colab, trained/ with it, after the title; the page does not show it."""
-    source = COLAB.format(repository=repository).strip()
-    for cell in notebook.cells:
-        if cell.get("id") == "colab" and "google.colab" not in cell.source:  # an editor may hand ids round
-            cell.id = nbformat.v4.new_code_cell().id
-    old = next((cell for cell in notebook.cells if cell.get("id") == "colab"), None)
-    cell = nbformat.v4.new_code_cell(source, id="colab")
-    cell.metadata.tags = ["remove-cell"]
-    cell.outputs = old.outputs if old else []
-    others = [other for other in notebook.cells if other is not old and other.source.strip() != source]
-    after_title = 1 if others and others[0].cell_type == "markdown" else 0
-    notebook.cells = [*others[:after_title], cell, *others[after_title:]]
+def place_colab_cell(notebook: NotebookNode, address: str) -> None:
+    """Put the cell that fetches the book on Colab, trained/ with it, after the title; the page does not show it.
+
+    Until the repository has a real address there is nothing to fetch, and no such cell.
+    """
+    found = [cell for cell in notebook.cells if is_colab_cell(cell)]
+    others = [cell for cell in notebook.cells if not is_colab_cell(cell)]
+    for other in others:
+        if other.get("id") == "colab":  # an editor may hand ids round
+            other.id = nbformat.v4.new_code_cell().id
+    notebook.cells = others
+    if repository.is_real(address):
+        cell = nbformat.v4.new_code_cell(COLAB.format(repository=address).strip(), id="colab")
+        cell.metadata.tags = ["remove-cell"]
+        cell.outputs = found[0].outputs if found else []
+        after_title = 1 if others and others[0].cell_type == "markdown" else 0
+        notebook.cells = [*others[:after_title], cell, *others[after_title:]]
+
+
+def is_colab_cell(cell: NotebookNode) -> bool:
+    """Known by its first line, whatever id an editor gave it."""
+    return cell.cell_type == "code" and cell.source.lstrip().startswith(COLAB.partition("\n")[0])
 
 
 def normalise_outputs(outputs: list[NotebookNode], number: int) -> list[NotebookNode]:
@@ -165,14 +177,14 @@ def repository_url(root: Path = ROOT) -> str:
     return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
 
 
-def is_normal(path: Path, repository: str) -> bool:
-    return path.read_text(encoding="utf-8") == dump(normalise(nbformat.read(path, as_version=4), repository))
+def is_normal(path: Path, address: str) -> bool:
+    return path.read_text(encoding="utf-8") == dump(normalise(nbformat.read(path, as_version=4), address))
 
 
 def check(paths: list[Path], root: Path = ROOT) -> list[str]:
     """One line for each notebook not in normal form and each rule broken."""
-    repository = repository_url(root)
-    unusual = [f"{path.relative_to(root)}: not in normal form" for path in paths if not is_normal(path, repository)]
+    address = repository_url(root)
+    unusual = [f"{path.relative_to(root)}: not in normal form" for path in paths if not is_normal(path, address)]
     return unusual + [finding for path in paths for finding in broken_rules(path, root)]
 
 

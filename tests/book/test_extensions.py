@@ -195,13 +195,6 @@ def test_pages_leave_out_what_the_theme_brings_for_nothing(built):
     assert "https://cdn" not in page
 
 
-def test_links_lead_to_the_repository_that_builds(trial, built):
-    fork = build_book(trial, trial / "fork", GITHUB_REPOSITORY="reader/fork")
-    links = {tag["href"] for tag in soup(fork.html / "chapters" / "01_trial.html").select("a[href]")}
-    assert "https://colab.research.google.com/github/reader/fork/blob/main/chapters/01_trial.ipynb" in links
-    assert not any("example/from-bigram" in link for link in links)
-
-
 def test_build_after_build(trial, built):
     """Incremental builds: a changed number reaches the pages that glue it, and a warning is not forgotten."""
     assert 'The loss is <span class="pasted-text">1.25</span>' in (built / "intro.html").read_text(encoding="utf-8")

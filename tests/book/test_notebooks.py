@@ -75,6 +75,15 @@ def test_the_colab_cell_is_known_by_its_text_too():
     assert [cell.id for cell in after.cells].count("colab") == 1
 
 
+def test_without_a_repository_there_is_no_colab_cell():
+    """The numbers close up, and the cell comes back with an address."""
+    once = normal("Text.", code("1"))
+    without = notebooks.normalise(copy.deepcopy(once), "https://github.com/example/book")
+    assert [cell.source for cell in without.cells] == ["# A title", "Text.", "1"]
+    assert without.cells[-1].execution_count == 1
+    assert notebooks.dump(notebooks.normalise(copy.deepcopy(without), ADDRESS)) == notebooks.dump(once)
+
+
 def test_a_cell_that_only_took_the_colab_cells_id_is_kept():
     edited = notebook("Text.", code("import json"))
     edited.cells[-1].id = "colab"

@@ -1,6 +1,5 @@
 """The book builds without a warning, and its files hold together."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -39,17 +38,11 @@ def test_no_page_is_heavy(book):
     assert [path for path, page in book.pages.items() if page.select("script[src*=fontawesome]")] == []
 
 
-def test_notebook_pages_can_be_launched_and_downloaded(book):
-    (repository,) = re.findall(r"^  url: (\S+)", (ROOT / "_config.yml").read_text(encoding="utf-8"), re.MULTILINE)
-    slug = repository.removeprefix("https://github.com/")
-    notebooks = [page for page in pages() if (ROOT / page).with_suffix(".ipynb").is_file()]
-    for name in notebooks:
-        page = book.pages[book.folder / name]
-        source = Path(name).with_suffix(".ipynb").as_posix()
-        links = {tag["href"] for tag in page.select("a[href]")}
-        assert f"https://mybinder.org/v2/gh/{slug}/main?urlpath=lab/tree/{source}" in links
-        assert f"https://colab.research.google.com/github/{slug}/blob/main/{source}" in links
-        assert any(link.endswith(f"_sources/{source}") for link in links)
+def test_notebook_pages_can_be_downloaded(book):
+    """And launched, where a repository is configured: test_repository.py."""
+    for name in (page for page in pages() if (ROOT / page).with_suffix(".ipynb").is_file()):
+        links = {tag["href"] for tag in book.pages[book.folder / name].select("a[href]")}
+        assert any(link.endswith(f"_sources/{Path(name).with_suffix('.ipynb').as_posix()}") for link in links)
 
 
 def test_broken_links_and_wordless_pictures_are_seen(tmp_path):
