@@ -6,7 +6,7 @@ SITE   := _build/html/index.html
 export OMP_NUM_THREADS ?= 1# two busy cores are faster with one thread each, and a run repeats to the bit
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint pages notebooks serve recipes bench lock clean
+.PHONY: help book test lint pages prose notebooks serve recipes bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,10 @@ lint: .venv/test ## style, types, the layers of the library, notebooks in normal
 	.venv/bin/lint-imports
 	$(PYTHON) tools/notebooks.py --check
 	$(PYTHON) tools/pages.py --check
+	$(PYTHON) tools/prose.py --check
+
+prose: .venv/test ## sentences and words of each page (NAME=06 for one, and which)
+	$(PYTHON) tools/prose.py $(NAME)
 
 pages: .venv/test ## minutes, plumbing and the longest cell of each page (NAME=06 for one, and where)
 	$(PYTHON) tools/pages.py $(NAME)

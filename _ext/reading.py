@@ -193,11 +193,15 @@ class Reader:
         if kind == "section":
             kind, self.among_exercises = "heading", text == "Exercises"
             place = replace(place, exercise=self.among_exercises)
+        flags = {"in_depth": place.in_depth, "exercise": place.exercise, "hidden": place.hidden}
+        label = run_in(token.children or []) if kind in ("text", "item") else ""
+        if label and text.startswith(label):
+            self.passages.append(Passage("title", label, place.cell, **flags))
+            text = text.removeprefix(label).strip()
         if text:
-            flags = {"in_depth": place.in_depth, "exercise": place.exercise, "hidden": place.hidden}
             kind = "quote" if place.quote else kind
             self.passages.append(Passage(kind, text, place.cell, after_math=self.after_math, **flags))
-            self.after_math = False
+        self.after_math = False
         return place
 
     def fence(self, token: Token, place: Place) -> None:
@@ -233,6 +237,16 @@ class Reader:
         self.after_math = False
 
 
+def run_in(children: list[Token]) -> str:
+    """A heading that opens a paragraph, such as *On paper.* or **Tensors.**: one or a few words set apart."""
+    children = [child for child in children if child.type != "text" or child.content]
+    if not children or children[0].type not in ("em_open", "strong_open"):
+        return ""
+    end = next(place for place, child in enumerate(children) if child.type == children[0].type.replace("open", "close"))
+    label = " ".join("".join(words(children[:end])).split())
+    return label if label.endswith((".", "?", ":")) and len(label.split()) < 8 else ""
+
+
 def words(children: list[Token]) -> Iterator[str]:
     """The text of an inline token, with a mark where a formula, a piece of code or a citation stands."""
     for child in children:
@@ -249,7 +263,7 @@ def words(children: list[Token]) -> Iterator[str]:
 
 
 def role(name: str, content: str) -> Iterator[str]:
-    if name.startswith("glue"):
+    if name.startswith("glue") or "::" in content:
         yield NUMBER
     elif name.startswith("cite"):
         yield "Author" if name == "cite:t" else CITATION
