@@ -1,12 +1,14 @@
 """Exercises that diagnose: `check("01.bigram_counts", bigram_counts)` says what was thought, not just "wrong".
 
-One file per chapter, named for its concept, imported when it is first asked for. An exercise is any module-level name
+One file per chapter, named for its concept, found by the ids in it and imported when it is first asked for. An exercise is any module-level name
 in it that holds an `Exercise` or a `Question`.
 """
 
 import difflib
 import importlib
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from transformer_lib.exercises.engine import Exercise
@@ -15,25 +17,19 @@ from transformer_lib.exercises.verdicts import Verdict, verdict
 
 __all__ = ["CHAPTERS", "Verdict", "check", "diagnose", "exercises_of"]
 
-CHAPTERS = {
-    "01": "counting",
-    "02": "longer_memory",
-    "03": "tokens",
-    "04": "learning_the_table",
-    "05": "choosing_a_token",
-    "06": "attention",
-    "07": "scaling",
-    "08": "masks",
-    "09": "multi_head",
-    "10": "positions",
-    "11": "block",
-    "12": "encoder_decoder",
-    "13": "pronunciation",
-    "14": "decoder_only",
-    "15": "encoder_only",
-    "16": "llama",
-    "17": "fast_inference",
-}
+_ID = re.compile(r'^(?:@exercise\(|\w+ = Question\()\s*"(\d\d)\.', re.MULTILINE)
+
+
+def _chapters() -> dict[str, str]:
+    """Each chapter's number and its file, which says the number in the ids of its exercises."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if first := _ID.search(path.read_text(encoding="utf-8")):
+            found[first[1]] = path.stem
+    return dict(sorted(found.items()))
+
+
+CHAPTERS = _chapters()
 
 
 def check(exercise_id: object, answer: Any = ...) -> None:

@@ -1,0 +1,198 @@
+"""Exercises of chapter 00: shares, bits, a gradient step, shapes, rows averaged, a line by descent."""
+
+import math
+
+import numpy as np
+
+from transformer_lib.exercises.engine import Question, exercise
+
+after_i = Question(
+    "00.after_i",
+    2 / 3,
+    hint=(
+        "Write down the ten pairs of neighboring letters, mi, is, ss, and so on. Keep those that begin with i. In "
+        "which share of them does s come second?"
+    ),
+    mistakes={
+        1 / 2: "Either you divided by all four i's, or you looked from s back to i. If the first: the last i has nothing "
+        "after it, so it belongs to no pair. If the second: the letter that is given is i, and s is the one to predict.",
+        1 / 5: "That is the share of the pair is among all ten pairs: the probability of both letters together. Here the "
+        "i is given, so only the pairs that begin with i count.",
+        2 / 11: "You divided by the eleven letters. Only the pairs that begin with i count, because the i is given.",
+        1 / 3: "That is the probability that the next letter is p. Which letter was asked for?",
+        3 / 10: "That is the share of pairs that begin with i. It is the number that you divide by, not the answer.",
+    },
+)
+
+bits_of_a_text = Question(
+    "00.bits_of_a_text",
+    9,
+    hint="Each character costs the negative of the base-2 logarithm of its probability. The costs of a text add up.",
+    mistakes={
+        2.25: "That is the mean cost of a character. The question asks for the whole text.",
+        -9: "The size is right. A cost is the *negative* logarithm, so it is never below zero.",
+        1 / 512: "That is the probability of the whole text, the product of the four. How many bits does an event of "
+        "that probability cost?",
+        9 * math.log(2): "Those are nats: you took natural logarithms. Which base gives bits?",
+        1.0: "You added the probabilities. Probabilities of successive characters multiply; their logarithms add.",
+        2: "That is the cost of four equally likely characters together with one of them chosen, or of one character "
+        "of probability 1/4. Take the four costs one by one.",
+    },
+)
+
+one_step = Question(
+    "00.one_step",
+    0.4,
+    hint=(
+        "The chain rule: the outer derivative of u squared is 2u, with u = 3w - 2, and the inner derivative of u with "
+        "respect to w is what multiplies w. Then move against the product, times the learning rate."
+    ),
+    mistakes={
+        1.6: "The size of the step is right, and you walked uphill. The gradient points to where the loss grows.",
+        0.8: "You have the derivative of the square and forgot what is inside it: u = 3w - 2 changes three times as fast "
+        "as w.",
+        0.7: "You have the inner derivative, 3, and forgot the outer one: the derivative of u squared is 2u.",
+        6: "That is the derivative at w = 1. The step is the learning rate times this, and it is taken from w.",
+        0.6: "That is the size of the step. Where does it lead from w = 1?",
+        -5: "You moved by the whole derivative. The learning rate makes the step a tenth of it.",
+        2 / 3: "That is where the loss is smallest. One step does not lead there; how far does it go?",
+        0.9: "You took the learning rate itself as the step. It multiplies the derivative.",
+    },
+)
+
+broadcast = Question(
+    "00.broadcast",
+    15,
+    hint="`x[:, None]` is a column. Write the two shapes above each other, aligned on the right; an axis of size 1 stretches.",
+    mistakes={
+        8: "You added the sizes, as if the arrays were joined. Broadcasting pairs every entry of the column with every "
+        "entry of the row.",
+        5: "That is `x[:, None]` alone, of shape (5, 1). Its axis of size 1 stretches to meet y.",
+        3: "That is y alone. It is repeated for each row of `x[:, None]`.",
+        1: "That is a dot product, which sums. Broadcasting multiplies and sums nothing.",
+        25: "That is x with itself. The second array is y, of shape (3,).",
+        9: "That is y with itself. The first array is x, of shape (5,).",
+    },
+)
+
+
+def tables_and_rows(generator):
+    """From one row of one number on, with rows that repeat and rows that are left out."""
+    yield np.array([[2.0]]), [0]
+    yield np.array([[1.0, 2.0], [3.0, 8.0]]), [0, 1]
+    yield np.array([[1.0, 2.0], [3.0, 8.0], [5.0, 1.0]]), [1, 1, 2]
+    yield generator.normal(size=(4, 3)), [3, 0, 3, 3, 1]
+
+
+@exercise("00.average_rows", inputs=tables_and_rows)
+def average_rows(table, rows):
+    """Weights that say how often each row is wanted, divided by how many are wanted, times the table."""
+    weights = np.bincount(rows, minlength=len(table)) / len(rows)
+    return weights @ table
+
+
+@average_rows.mistake
+def rows_summed(table, rows):
+    """Your weights count how often each row is wanted, so the product is a sum. For a mean, what must the weights
+    sum to?"""
+    return np.bincount(rows, minlength=len(table)) @ table
+
+
+@average_rows.mistake
+def each_row_once(table, rows):
+    """A row that is named twice should count twice. Assigning 1 at `weights[rows]` sets it once, however often it
+    is named."""
+    weights = np.zeros(len(table))
+    weights[rows] = 1
+    return weights / weights.sum() @ table
+
+
+@average_rows.mistake
+def divided_by_the_rows_of_the_table(table, rows):
+    """You divide by the number of rows that the table has. Divide by the number of rows that are wanted."""
+    return np.bincount(rows, minlength=len(table)) @ table / len(table)
+
+
+@average_rows.mistake
+def all_rows(table, rows):
+    """That is the mean of all rows of the table. Only the rows that are named should count."""
+    return table.mean(axis=0)
+
+
+@average_rows.mistake
+def along_the_other_axis(table, rows):
+    """You averaged along each row. The mean of several rows keeps the columns: it has D numbers."""
+    return table[rows].mean(axis=1)
+
+
+def lines(generator):
+    """From one point and one step on; x with a mean far from zero, so that w and b pull on each other."""
+    yield np.array([1.0]), np.array([2.0]), 1, 0.1
+    yield np.array([0.0, 2.0]), np.array([1.0, 5.0]), 1, 0.1
+    yield np.array([1.0, 2.0, 4.0]), np.array([3.0, 5.0, 9.0]), 3, 0.02
+    yield generator.normal(size=8), generator.normal(size=8), 25, 0.1
+
+
+def _descend(x, y, steps, rate, derivatives):
+    w = b = 0.0
+    for _ in range(steps):
+        dw, db = derivatives(x, w * x + b - y)
+        w, b = w - rate * dw, b - rate * db
+    return w, b
+
+
+@exercise("00.lab_descent", inputs=lines)
+def lab_descent(x, y, steps, rate):
+    """Both derivatives of the mean squared error first, then both parameters."""
+    return _descend(x, y, steps, rate, lambda x, error: (2 * (error * x).mean(), 2 * error.mean()))
+
+
+@lab_descent.mistake
+def b_moved_after_w(x, y, steps, rate):
+    """Your second derivative uses the new w. Compute both derivatives at the same point, and then move both
+    parameters."""
+    w = b = 0.0
+    for _ in range(steps):
+        w = w - rate * 2 * ((w * x + b - y) * x).mean()
+        b = b - rate * 2 * (w * x + b - y).mean()
+    return w, b
+
+
+@lab_descent.mistake
+def the_factor_two_forgotten(x, y, steps, rate):
+    """Your steps are half as long as they should be: the derivative of u squared is 2u."""
+    return _descend(x, y, steps, rate, lambda x, error: ((error * x).mean(), error.mean()))
+
+
+@lab_descent.mistake
+def summed_instead_of_averaged(x, y, steps, rate):
+    """Your steps grow with the number of points, because you sum over them. The loss is a mean."""
+    return _descend(x, y, steps, rate, lambda x, error: (2 * (error * x).sum(), 2 * error.sum()))
+
+
+@lab_descent.mistake
+def uphill(x, y, steps, rate):
+    """You walk uphill: with each step the line gets worse. The gradient points to where the loss grows."""
+    return _descend(x, y, steps, rate, lambda x, error: (-2 * (error * x).mean(), -2 * error.mean()))
+
+
+@lab_descent.mistake
+def x_forgotten_in_the_slope(x, y, steps, rate):
+    """Both your derivatives are the same. A change of w moves the prediction by x times as much as a change of b:
+    the chain rule multiplies by x."""
+    return _descend(x, y, steps, rate, lambda x, error: (2 * error.mean(), 2 * error.mean()))
+
+
+@lab_descent.mistake
+def b_left_alone(x, y, steps, rate):
+    """w is right as long as b is zero, and b never moves. It has a derivative, too."""
+    return _descend(x, y, steps, rate, lambda x, error: (2 * (error * x).mean(), 0.0))
+
+
+@lab_descent.mistake
+def the_best_line(x, y, steps, rate):
+    """That is the line with the least error, where descent would end after very many steps. The answer is where it
+    stands after `steps` of them."""
+    centered = x - x.mean()
+    w = (centered * y).sum() / max((centered**2).sum(), 1e-12)
+    return w, y.mean() - w * x.mean()
