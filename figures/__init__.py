@@ -6,11 +6,17 @@ metadata give it a caption and a name, `mystnb: {figure: {name, caption}}`; it d
 
 attention_flow(T, S, D, Dh, weights=weights, marked=(row, "it")): x and m, W_Q, W_K, W_V, scores, weights, output.
 back_off("brew ta", counts, following): a context that was never seen, and the shorter one that was.
+encoder_decoder_bert_gpt(): the three as one drawing with parts missing.
 gradient_step(labels, before, target, after, row="q", rate=1.0): probabilities − target, and what one step changes.
+head_reshape(T, H, Dh): view and transpose, place by place, and the mistake without the transpose.
 markov_chain(words, P): words as nodes, probabilities as arrows, dead ends.
+multi_head(T, D, H, weights=weights): split, attend, join, W_O.
+pre_and_post_norm(): the block with its stream, both kinds side by side.
 probability_bars(labels, p, {"top-k 5": kept, "top-p 0.9": kept}): what each rule keeps of one distribution.
+rope_plane(query, key, [(5, 2), (9, 6)], theta): a query and a key turned by their positions.
 softmax_bars({"4 components": weights, "512 components": weights}): the weights of the same number of keys, as bars.
 text_to_vectors(pieces, ids, vectors, V): text, pieces, ids, rows of the embedding table, x.
+transformer_2017(n_layers): the whole model with residual connections and norms.
 two_typefaces(text, seen): a text in two typefaces, by one boolean for each character.
 window_mlp(n, D, F, V, window="more: it", predictions=[("s", 0.4), ...]): characters, embeddings, hidden layer, logits.
 words_attention(words, weights, query): what one word attends to in a sentence, or in several lines.
@@ -19,7 +25,10 @@ words_attention(words, weights, query): what one word attends to in a sentence, 
 from figures.attention import attention_flow, softmax_bars, words_attention
 from figures.counting import back_off, markov_chain
 from figures.drawing import Drawing
+from figures.heads import head_reshape, multi_head
 from figures.learning import gradient_step, window_mlp
+from figures.models import encoder_decoder_bert_gpt, pre_and_post_norm, transformer_2017
+from figures.positions import rope_plane
 from figures.sampling import probability_bars
 from figures.text import text_to_vectors, two_typefaces
 
@@ -27,11 +36,17 @@ __all__ = [
     "Drawing",
     "attention_flow",
     "back_off",
+    "encoder_decoder_bert_gpt",
     "gradient_step",
+    "head_reshape",
     "markov_chain",
+    "multi_head",
+    "pre_and_post_norm",
     "probability_bars",
+    "rope_plane",
     "softmax_bars",
     "text_to_vectors",
+    "transformer_2017",
     "two_typefaces",
     "window_mlp",
     "words_attention",

@@ -282,6 +282,21 @@ class Canvas:
         self.text(content, x, y + 4.3)
         return half
 
+    def part(self, content: str, x: float, y: float, width: float, height: float = 26, *, learned: bool = True) -> None:
+        """A part of a model, its top center at (x, y); a hatched end says that it has weights."""
+        left = x - width / 2
+        self.rectangle(left, y, width, height, "node", ' rx="4"')
+        if learned:
+            self.hatch(
+                [(left + 1, y + 1), (left + 12, y + 1), (left + 12, y + height - 1), (left + 1, y + height - 1)], 5
+            )
+        self.text(content, x + (6 if learned else 0), y + height / 2 + 4.4)
+
+    def plus(self, x: float, y: float) -> None:
+        """Where two streams are added."""
+        self.parts.append(f'<circle class="node" cx="{number(x)}" cy="{number(y)}" r="8"/>')
+        self.path(f"M{number(x - 4.5)} {number(y)}h9M{number(x)} {number(y - 4.5)}v9")
+
     def legend(
         self, meanings: dict[str, str], y: float, *, columns: Sequence[float] = (10, 190), hatched: bool = False
     ) -> float:

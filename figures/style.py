@@ -51,7 +51,8 @@ def variables(mode: int) -> str:
 def stylesheet() -> str:
     """All rules, for light pages, dark pages, and a file alone on a light or dark screen."""
     letters = "".join(
-        f".drawing .{letter}{{fill:var(--{letter})}}.drawing .edge.{letter}{{stroke:var(--{letter});fill:none}}"
+        f".drawing .{letter}{{fill:var(--{letter})}}"
+        f".drawing :is(.edge,.spoke).{letter}{{stroke:var(--{letter});fill:none}}"
         for letter in LETTERS
     )
     return (
@@ -75,6 +76,11 @@ def stylesheet() -> str:
         ".drawing .arc{stroke:var(--mark);fill:none;stroke-opacity:.75}"
         ".drawing .bar{fill:var(--bar)}"
         ".drawing .tint0{fill:var(--bar);fill-opacity:.18}.drawing .tint1{fill:var(--bar);fill-opacity:.36}"
+        ".drawing .stream{stroke:var(--D);fill:none;stroke-width:5}.drawing .flow{fill:var(--D)}"
+        ".drawing .thin{stroke-width:2.5}"
+        ".drawing .layer{fill:none;stroke:var(--muted);stroke-width:1;stroke-opacity:.6}"
+        ".drawing .band{fill:var(--T)}"
+        ".drawing .spoke{stroke-width:3}.drawing .spoke.faint{stroke-width:2;stroke-opacity:.35}"
         ".drawing .gone{stroke:var(--muted);fill:none;stroke-width:1.2;stroke-dasharray:3 3}"
         ".drawing .edge{stroke-width:3.5;fill:none}"
         ".drawing .marked{stroke:var(--mark);fill:none;stroke-width:2.2}"

@@ -9,16 +9,27 @@ from figures import (
     Drawing,
     attention_flow,
     back_off,
+    encoder_decoder_bert_gpt,
     gradient_step,
+    head_reshape,
     markov_chain,
+    multi_head,
+    pre_and_post_norm,
     probability_bars,
+    rope_plane,
     softmax_bars,
     text_to_vectors,
+    transformer_2017,
     two_typefaces,
     window_mlp,
     words_attention,
 )
+from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.block import Block, PreNorm
+from transformer_lib.feed_forward import FeedForward
 from transformer_lib.models.mlp import MLP
+from transformer_lib.models.transformer import TransformerConfig, transformer
+from transformer_lib.norms import LayerNorm
 
 Example = tuple[Drawing, dict[str, torch.Tensor]]
 
@@ -56,6 +67,33 @@ def lookup() -> Example:
     return text_to_vectors(["The", " king", " is", " king", "ly"], ids, x.tolist(), V), dict(E=E, x=x)
 
 
+def heads() -> Example:
+    """As MultiHeadAttention computes it, step by step."""
+    T, D, H = 5, 8, 4
+    Q, K, V = (torch.randn(T, D) for _ in range(3))
+    q, k, v = (x.view(T, H, D // H).transpose(0, 1) for x in (Q, K, V))
+    weights = (q @ k.transpose(1, 2)).softmax(dim=-1)
+    outputs = weights @ v
+    joined = outputs.transpose(0, 1).reshape(T, D)
+    W_O = torch.randn(D, D)
+    tensors = dict(Q=Q, K=K, V=V, weights=weights, outputs=outputs, joined=joined, W_O=W_O, output=joined @ W_O)
+    return multi_head(T, D, H, weights=weights.tolist()), tensors
+
+
+def block() -> Example:
+    T, D = 5, 8
+    x = torch.randn(T, D)
+    part = Block(MultiHeadAttention(D, 2), FeedForward(D, 16), lambda: PreNorm(LayerNorm(D)))
+    return pre_and_post_norm(), dict(x=x, output=part(x[None])[0])
+
+
+def translator() -> Example:
+    S, T = 7, 5
+    model = transformer(TransformerConfig(vocab_size=20, d_model=8, n_layers=2, n_heads=2, d_ff=16))
+    source, target = torch.randint(20, (1, S)), torch.randint(20, (1, T))
+    return transformer_2017(2), dict(m=model.encode(source)[0], logits=model(source, target)[0])
+
+
 def softmax(values: list[float]) -> list[float]:
     return torch.tensor(values).softmax(dim=0).tolist()
 
@@ -77,21 +115,27 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "back_off": lambda: alone(
         back_off("brew ta", [0, 0, 0, 12, 1040], {"k": 5, "l": 3, "r": 2, **dict.fromkeys("tmnb", 1)})
     ),
+    "encoder_decoder_bert_gpt": lambda: alone(encoder_decoder_bert_gpt()),
     "gradient_step": lambda: alone(
         gradient_step(WORDS, [0.2] * 5, CHAIN[2], softmax([-0.6] * 3 + [1.4, 0.4]), row="love", rate=3)
     ),
+    "head_reshape": lambda: (head_reshape(3, 2, 3), {"x": torch.arange(18).view(3, 6)}),
     "markov_chain": lambda: alone(markov_chain(WORDS, CHAIN)),
     "markov_chain, round": lambda: alone(markov_chain(["a", "b", "c"], [[0.1, 0.9, 0], [0.5, 0, 0.5], [1, 0, 0]])),
+    "multi_head": heads,
+    "pre_and_post_norm": block,
     "probability_bars": lambda: alone(probability_bars(TOKENS, ZIPF, [p > 0.03 for p in ZIPF])),
     "probability_bars, rules": lambda: alone(
         probability_bars(TOKENS, ZIPF, {"top-k 5": [r < 5 for r in range(40)], "min-p 0.1": [p > 0.1 for p in ZIPF]})
     ),
+    "rope_plane": lambda: alone(rope_plane((1, 0.3), (0.4, 0.8), [(5, 2), (9, 6)], 0.4)),
     "softmax_bars": lambda: alone(
         softmax_bars(
             {f"{d} components": softmax([math.sqrt(d) * math.sin(7 * i) for i in range(10)]) for d in (4, 512)}
         )
     ),
     "text_to_vectors": lookup,
+    "transformer_2017": translator,
     "two_typefaces": lambda: alone(two_typefaces(SONG, [not 20 < i % 40 < 29 for i in range(len(SONG))])),
     "window_mlp": network,
     "words_attention": lambda: alone(

@@ -8,6 +8,7 @@ import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
+import torch
 from examples import EXAMPLES
 
 import figures
@@ -199,6 +200,33 @@ def test_a_file_is_the_same_picture(tmp_path):
     drawing, _ = drawn("attention_flow")
     drawing.save(tmp_path / "flow.svg")
     assert ET.parse(tmp_path / "flow.svg").getroot().get("aria-label") == drawing.label
+
+
+def test_head_reshape_numbers_the_places_that_pytorch_does():
+    T, H, Dh = 3, 2, 4
+    x = torch.arange(T * H * Dh).view(T, H * Dh)
+    drawing = figures.head_reshape(T, H, Dh)
+    drawn_numbers = [int(text.content) for text in drawing.texts if text.content.isdigit()]
+    views = [x, x.view(T, H, Dh), x.view(T, H, Dh).transpose(0, 1), x.view(H, T, Dh)]
+    assert drawn_numbers == [place for view in views for place in view.flatten().tolist()]
+
+
+def test_rope_depends_on_the_distance_alone():
+    products = re.findall(
+        r"product ([-\d.]+)", figures.rope_plane((1, 0.3), (0.4, 0.8), [(5, 2), (9, 6), (9, 5)], 0.4).label
+    )
+    assert products[0] == products[1] != products[2]
+
+
+def test_gradient_step_draws_the_gradient():
+    """Of the cross-entropy with respect to the logits, as autograd has it."""
+    logits = torch.tensor([0.3, -1.0, 0.5], requires_grad=True)
+    target = torch.tensor([0.0, 0.0, 1.0])
+    before = logits.softmax(dim=0)
+    (-(target * before.log()).sum()).backward()
+    drawing = figures.gradient_step("abc", before.tolist(), target.tolist(), before.tolist())
+    signed = [text.content for text in drawing.texts if text.content[0] in "+−" and text.content[1:2].isdigit()]
+    assert signed == [f"{g:+.2f}".replace("-", "−") for g in logits.grad.tolist()]
 
 
 def test_wrong_sizes_are_refused():
