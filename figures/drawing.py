@@ -252,7 +252,7 @@ class Canvas:
         return left, right
 
     def between(self, name: str, rows: str, columns: str, x: float, y: float, height: float) -> None:
-        """Weights that lead from a vector above them, at y, to one below: their label stands in the middle."""
+        """Weights that lead from a vector above them, at y, to one below; their label is in the middle, or beside."""
         top, bottom = self.unit * self.size(rows) / 2, self.unit * self.size(columns) / 2
         end = y + height
         corners = [(x - top, y), (x + top, y), (x + bottom, end), (x - bottom, end)]
@@ -263,8 +263,11 @@ class Canvas:
         letters = ", ".join(axis for axis in (rows, columns))
         width = text_width(f"{name} ({letters})", CODE, mono=True) + 10
         middle = y + height / 2
-        self.rectangle(x - width / 2, middle - 10, width, 20, "page", ' rx="4"')
-        self.shape(name, (rows, columns), x, middle + 4)
+        if width < 0.8 * (top + bottom):
+            self.rectangle(x - width / 2, middle - 10, width, 20, "page", ' rx="4"')
+            self.shape(name, (rows, columns), x, middle + 4)
+        else:  # it would hide what it names
+            self.shape(name, (rows, columns), x + max(top, bottom) + 8, middle + 4, "start")
         shape = (self.size(rows), self.size(columns))
         self.boxes.append(Box(name, (rows, columns), shape, 2 * bottom, 2 * top, True))
 

@@ -17,38 +17,42 @@ def window_mlp(
     F: int,
     V: int,
     *,
-    window: str | None = None,
+    window: Sequence[str] | None = None,
     predictions: Sequence[tuple[str, float]] = (),
 ) -> Drawing:
-    """Draw a window of n characters on its way to the logits of the next one.
+    """Draw a window of n tokens on its way to the logits of the next one.
 
-    `window` are the characters, and `predictions` the likeliest next ones with their probabilities.
+    `window` are the tokens (a string, if they are characters), and `predictions` the likeliest next ones with their
+    probabilities.
     """
     if window is not None and len(window) != n:
-        raise ValueError(f"the window {window!r} has {len(window)} characters, not {n}")
-    canvas = Canvas("window_mlp", {"n": n, "D": D, "F": F, "V": V}, unit=min(11.0, 270 / max(n * D, F, V)))
+        raise ValueError(f"the window {window!r} has {len(window)} tokens, not {n}")
+    canvas = Canvas("window_mlp", {"n": n, "D": D, "F": F, "V": V}, unit=min(16.0, 270 / max(n * D, F, V)))
     x, unit = 145.0, canvas.unit
     table_width, table_height = unit * D, unit * V
-    room = 348 - max(table_width, 62) - 14  # the characters, with the table of embeddings on their right
-    pitch = min(36.0, room / n)
-    first = 6 + pitch / 2
-    side = min(24.0, pitch - 4)
-    places = [first + pitch * i for i in range(n)]
+    shown = [visible(token) for token in window] if window else ["·"] * n
+    side = min(24.0, 280 / n - 4)
+    widths = [max(side, text_width(token, CODE, mono=True) + 10 if len(token) > 1 else 0) for token in shown]
+    gap = min(12.0, (290 - sum(widths)) / max(1, n - 1))
+    gap = max(gap, unit * D + 10 - min(widths))
+    start = x - (sum(widths) + gap * (n - 1)) / 2
+    places = [start + sum(widths[:i]) + gap * i + widths[i] / 2 for i in range(n)]
 
-    for i, place in enumerate(places):
-        canvas.rectangle(place - side / 2, 4, side, side, "line", ' rx="3"')
-        canvas.text(visible(window[i]) if window else "·", place, 4 + side / 2 + 4.5, "code")
-    canvas.shape("window", ("n",), (places[0] + places[-1]) / 2, side + 22)
-    looked_up = max(side + 62, 10 + table_height / 2)
+    for token, place, width in zip(shown, places, widths, strict=True):
+        canvas.rectangle(place - width / 2, 4, width, side, "line", ' rx="3"')
+        canvas.text(token, place, 4 + side / 2 + 4.5, "code")
+    canvas.shape("window", ("n",), x, side + 22)
+    looked_up = side + 62
+    table_top = max(4.0, looked_up + 6 - table_height / 2)
     for place in places:
         canvas.arrow((place, side + 28), (place, looked_up - 4))
         canvas.rectangle(place - unit * D / 2, looked_up, unit * D, 12, "box")
         canvas.path(f"M{place - unit * D / 2:.1f} {looked_up:.1f}h{unit * D:.1f}", "edge D")
     center = 354 - max(table_width, 62) / 2
-    canvas.matrix("E", "V", "D", center, looked_up + 6 - table_height / 2, weights=True)
+    canvas.matrix("E", "V", "D", center, table_top, weights=True)
     canvas.arrow((center - table_width / 2 - 5, looked_up + 6), (places[-1] + unit * D / 2 + 5, looked_up + 6))
 
-    joined = max(looked_up + 48, looked_up + table_height / 2 + 30)
+    joined = max(looked_up + 48, table_top + table_height - 14)
     start = x - unit * n * D / 2
     for i, place in enumerate(places):
         canvas.arrow((place, looked_up + 16), (start + unit * D * (i + 0.5), joined - 4))
@@ -77,12 +81,12 @@ def window_mlp(
     meanings = {"D": "width of an embedding", "F": "hidden units", "V": "vocabulary"}
     y = canvas.legend(meanings, y + 10, hatched=True)
     canvas.text("Biases are not drawn.", 10, y + 20, "muted small", "start")
-    shown = f" of the window {window!r}" if window else ""
+    given = f" of the window {window!r}" if window else ""
     told = ", ".join(f"{token!r} {100 * p:.0f}%" for token, p in predictions)
     return canvas.finish(
-        f"The {n} characters{shown} are looked up in the table E, one embedding of {D} numbers each. Side by side they "
+        f"The {n} tokens{given} are looked up in the table E, one embedding of {D} numbers each. Side by side they "
         f"are a vector of {n * D} numbers; the weights W_1 and tanh make {F} hidden units from it, and W_2 makes {V} "
-        f"logits from those, one for each character that may come next." + (f" Softmax gives {told}." if told else "")
+        f"logits from those, one for each token that may come next." + (f" Softmax gives {told}." if told else "")
     )
 
 

@@ -232,7 +232,7 @@ def test_gradient_step_draws_the_gradient():
 def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match="weights must be 2 rows of 3"):
         figures.attention_flow(2, 3, 4, 2, weights=[[0.5, 0.5]] * 2)
-    with pytest.raises(ValueError, match="has 3 characters, not 4"):
+    with pytest.raises(ValueError, match="has 3 tokens, not 4"):
         figures.window_mlp(4, 2, 8, 5, window="abc")
     with pytest.raises(ValueError, match="3 characters, and 2 answers"):
         figures.two_typefaces("abc", [True, False])
