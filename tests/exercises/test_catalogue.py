@@ -64,7 +64,14 @@ def assert_readable(verdict):
 def test_every_file_of_exercises_belongs_to_a_chapter():
     engine = {"__init__", "attempts", "comparing", "engine", "guard", "questions", "showing", "values", "verdicts"}
     files = {path.stem for path in (ROOT / "transformer_lib/exercises").glob("*.py")}
-    assert files - engine <= set(CHAPTERS.values())
+    assert files - engine == set(CHAPTERS.values())
+
+
+def test_every_chapter_has_a_file_of_exercises_and_its_solutions():
+    """A chapter is added by its files, and in no list: numbers and names agree in all three places."""
+    chapters = {path.stem.partition("_")[::2] for path in NOTEBOOKS}
+    assert chapters == {path.stem.partition("_")[::2] for path in ROOT.glob("chapters/solutions/[0-9]*.ipynb")}
+    assert chapters == set(CHAPTERS.items())
 
 
 @pytest.mark.parametrize("chapter", WRITTEN)

@@ -1,7 +1,7 @@
 """Exercises that diagnose: `check("01.bigram_counts", bigram_counts)` says what was thought, not just "wrong".
 
-One file per chapter, named for its concept, found by the ids in it and imported when it is first asked for. An exercise is any module-level name
-in it that holds an `Exercise` or a `Question`.
+One file per chapter, named for its concept, found by the ids in it and imported when it is first asked for. An exercise
+is any module-level name in it that holds an `Exercise` or a `Question`.
 """
 
 import difflib
@@ -17,14 +17,16 @@ from transformer_lib.exercises.verdicts import Verdict, verdict
 
 __all__ = ["CHAPTERS", "Verdict", "check", "diagnose", "exercises_of"]
 
+_MAKES = re.compile(r"^from transformer_lib\.exercises\.\w+ import .*\b(exercise|Question)\b", re.MULTILINE)
 _ID = re.compile(r'^(?:@exercise\(|\w+ = Question\()\s*"(\d\d)\.', re.MULTILINE)
 
 
 def _chapters() -> dict[str, str]:
     """Each chapter's number and its file, which says the number in the ids of its exercises."""
     found = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if first := _ID.search(path.read_text(encoding="utf-8")):
+    for path in Path(__file__).parent.glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        if _MAKES.search(source) and (first := _ID.search(source)):
             found[first[1]] = path.stem
     return dict(sorted(found.items()))
 
