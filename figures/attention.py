@@ -19,15 +19,15 @@ def attention_flow(
         raise ValueError(f"weights must be {T} rows of {S}")
     unit = min(11.0, 66 / max(S, D))
     canvas = Canvas("attention_flow", {"T": T, "S": S, "D": D, "Dh": Dh}, unit=unit)
-    row = None if marked is None else marked[0]
+    row, word = marked or (None, "")
     q, k, v = 50.0, 174.0, 290.0  # the columns of queries, keys, values
     m = (k + v) / 2
     tall = unit * max(T, S)
 
     x_box = canvas.matrix("x", "T", "D", q, 6 + tall - unit * T, marked=row)
     canvas.matrix("m", "S", "D", m, 6 + tall - unit * S)
-    if marked:
-        canvas.text(marked[1], x_box[2] + 6, x_box[1] + unit * (row + 0.5) + 4, "strong", "start")
+    if row is not None:
+        canvas.text(word, x_box[2] + 6, x_box[1] + unit * (row + 0.5) + 4, "strong", "start")
 
     learned = 6 + tall + 42
     made = learned + max(unit * D, 34) + 46
@@ -60,8 +60,8 @@ def attention_flow(
     canvas.arrow((shares[2] + 4, line), (total - half - 3, line))
     canvas.arrow((total + half, line), (output[0] - 5, line))
     canvas.arrow((v, k_end), (v, meet), (total, meet), (total, line - 13))
-    if marked:
-        canvas.text(marked[1], output[2] + 6, last + unit * (row + 0.5) + 4, "strong", "start")
+    if row is not None:
+        canvas.text(word, output[2] + 6, last + unit * (row + 0.5) + 4, "strong", "start")
 
     meanings = {"T": "queries", "S": "keys and values", "D": "width of an embedding", "Dh": "width of a query"}
     end = canvas.legend(meanings, last + unit * T + 50, hatched=True)

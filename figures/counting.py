@@ -100,8 +100,8 @@ def connect(
     if loop:
         x, y = a
         bow = ((x - 8, y - 14), (x - 26, y - 46), (x + 26, y - 46), (x + 9, y - 20))
-        start, *rest = (f"{number(a)} {number(b)}" for a, b in bow)
-        canvas.path(f"M{start}C{' '.join(rest)}", "line", width)
+        first, *rest = (f"{number(left)} {number(top)}" for left, top in bow)
+        canvas.path(f"M{first}C{' '.join(rest)}", "line", width)
         canvas.tip(x + 7, y - 15, -0.4, 0.92)
         canvas.text(share(p), x + 24, y - 30, "", "start")
         return
@@ -110,7 +110,7 @@ def connect(
     side = 9.0 if bent else 0.0
     start = leave(a, half_a, ux, uy, 3)
     end = leave(b, half_b, -ux, -uy, 4)
-    start, end = ((x - uy * side, y + ux * side) for x, y in (start, end))
+    start, end = (start[0] - uy * side, start[1] + ux * side), (end[0] - uy * side, end[1] + ux * side)
     canvas.line(start, (end[0] - 6 * ux, end[1] - 6 * uy), extra=width)
     canvas.tip(*end, ux, uy)
     middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
