@@ -69,7 +69,8 @@ class Drawing:
 
 def number(value: float) -> str:
     """A coordinate in as few characters as it needs."""
-    return f"{value + 0.0:.1f}".removesuffix(".0").replace("-0", "-0" if value <= -0.05 else "0")
+    short = f"{value:.1f}".removesuffix(".0")
+    return "0" if short == "-0" else short
 
 
 def text_width(content: str, size: float = TEXT, *, mono: bool = False) -> float:
@@ -202,7 +203,6 @@ class Canvas:
         shades: Sequence[Sequence[float]] | None = None,
         marked: int | None = None,
         label: int = 1,
-        grid: bool = True,
         hollow: bool = False,
     ) -> tuple[float, float, float, float]:
         """A matrix with its top center at (x, y): returns left, top, right, bottom.
@@ -219,7 +219,7 @@ class Canvas:
             for j, shade in enumerate(row):
                 if shade >= 0.005:
                     self.cell(left + self.unit * j, y + self.unit * i, self.unit, shade)
-        if grid and not weights and not hollow:
+        if not weights and not hollow:
             lines = [
                 f"M{number(left + self.unit * j)} {number(y)}V{number(bottom)}" for j in range(1, self.size(columns))
             ]
@@ -260,8 +260,7 @@ class Canvas:
         self.hatch(corners)
         sides = (corners[0], corners[3]), (corners[1], corners[2])
         self.path("".join(f"M{number(a)} {number(b)}L{number(c)} {number(d)}" for (a, b), (c, d) in sides), "hair")
-        letters = ", ".join(axis for axis in (rows, columns))
-        width = text_width(f"{name} ({letters})", CODE, mono=True) + 10
+        width = text_width(f"{name} ({rows}, {columns})", CODE, mono=True) + 10
         middle = y + height / 2
         if width < 0.8 * (top + bottom):
             self.rectangle(x - width / 2, middle - 10, width, 20, "page", ' rx="4"')
@@ -317,11 +316,10 @@ class Canvas:
                 self.text(meaning, x + 24, line, "", "start")
         return y + 19 * ((len(entries) - 1) // len(columns))
 
-    def finish(self, label: str, *, wide: bool = False) -> Drawing:
+    def finish(self, label: str) -> Drawing:
         """The drawing; `label` says in words what there is to see."""
-        kind = "drawing wide" if wide else "drawing"
         svg = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="{kind}" viewBox="0 0 {number(self.width)} '
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing" viewBox="0 0 {number(self.width)} '
             f'{number(self.bottom + 6)}" role="img" aria-label="{escape(label)}"><style>{stylesheet()}</style>'
             f"{''.join(self.parts)}</svg>"
         )

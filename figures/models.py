@@ -40,6 +40,62 @@ def pre_and_post_norm() -> Drawing:
     )
 
 
+def gpt_beside_llama() -> Drawing:
+    """Draw a block of GPT-2 beside one of LLaMA; what changed is framed."""
+    canvas = Canvas("gpt_beside_llama")
+    models = (
+        (
+            "GPT-2",
+            36.0,
+            "LayerNorm",
+            ("attention", "H key-value heads"),
+            ("feed-forward", "GELU"),
+            "+ learned positions",
+        ),
+        (
+            "LLaMA",
+            224.0,
+            "RMSNorm",
+            ("attention", "G key-value heads"),
+            ("feed-forward", "SwiGLU"),
+            "no positions added",
+        ),
+    )
+    for name, stream, norm, attention, feed_forward, positions in models:
+        new = name == "LLaMA"
+        branch = stream + 74
+        canvas.text(name, stream - 28, 16, "strong", "start")
+        canvas.text(positions, stream - 28, 38, "word" if new else "", "start")
+        canvas.path(f"M{number(stream)} 48V372", "stream")
+        for top, (part, kind), inside in ((52.0, attention, "RoPE on q and k"), (222.0, feed_forward, "")):
+            canvas.arrow((stream, top + 8), (branch, top + 8), (branch, top + 17))
+            canvas.part(norm, branch, top + 18, 104, 24)
+            canvas.arrow((branch, top + 42), (branch, top + 57))
+            canvas.part(part, branch, top + 58, 104, 30)
+            if new:
+                canvas.rectangle(branch - 52, top + 18, 104, 24, "marked", ' rx="4"')
+                canvas.rectangle(branch - 52, top + 58, 104, 30, "marked", ' rx="4"')
+            words = [kind, inside] if inside and new else [kind]
+            for i, line in enumerate(words):
+                canvas.text(line, branch + 52, top + 103 + 16 * i, "word small" if new else "muted small", "end")
+            add = top + (142 if inside else 126)
+            canvas.line((branch + 57, top + 73), (branch + 57, add))
+            canvas.line((branch + 52, top + 73), (branch + 57.6, top + 73))
+            canvas.arrow((branch + 57, add), (stream + 9, add))
+            canvas.plus(stream, add)
+        canvas.path(f"M{number(stream - 7)} 372h14l-7 12z", "flow")
+    canvas.line((182, 8), (182, 384), kind="hair")
+    y = canvas.bottom + 24
+    canvas.rectangle(6, y - 10, 18, 12, "marked", ' rx="3"')
+    canvas.text("changed in LLaMA", 30, y, "", "start")
+    canvas.legend({}, y, columns=(190,), hatched=True)
+    return canvas.finish(
+        "A block of GPT-2 beside one of LLaMA. Both are pre-norm. LLaMA has RMSNorm in place of LayerNorm, SwiGLU in "
+        "place of GELU, fewer heads of keys and values than of queries where they are grouped, and no positions added "
+        "to the stream: RoPE turns queries and keys inside attention."
+    )
+
+
 MASKS = {"all": lambda i, j: True, "causal": lambda i, j: j <= i}
 
 

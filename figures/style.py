@@ -58,7 +58,6 @@ def stylesheet() -> str:
     return (
         f".drawing{{{variables(0)}width:100%;max-width:29rem;height:auto;display:block;margin:0 auto;overflow:visible;"
         f"font:{TEXT}px {SANS}}}"
-        ".drawing.wide{max-width:38rem}"
         ".drawing text{fill:currentColor;stroke:none;white-space:pre}"
         f".drawing .code{{font-family:{MONO};font-size:{CODE}px}}"
         f".drawing .recited{{font-family:{SERIF};font-size:{SERIF_SIZE}px}}"
@@ -84,7 +83,7 @@ def stylesheet() -> str:
         ".drawing .gone{stroke:var(--muted);fill:none;stroke-width:1.2;stroke-dasharray:3 3}"
         ".drawing .edge{stroke-width:3.5;fill:none}"
         ".drawing .marked{stroke:var(--mark);fill:none;stroke-width:2.2}"
-        ".drawing .mark{fill:var(--mark)}.drawing .heat{fill:var(--heat)}"
+        ".drawing .mark{fill:var(--mark)}.drawing .heat{fill:var(--heat)}.drawing .word{fill:var(--word)}"
         ".drawing .gain{fill:var(--gain)}.drawing .loss{fill:var(--loss)}"
         ".drawing .page{fill:var(--pst-color-background,var(--page))}"
         f"{letters}"

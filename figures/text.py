@@ -96,6 +96,45 @@ def text_to_vectors(
     )
 
 
+def decoding_steps(source: Sequence[str], target: Sequence[str], p: Sequence[float]) -> Drawing:
+    """Draw how a decoder writes: at each step it reads what it wrote so far and adds its likeliest next token.
+
+    `target` starts with the token that begins every output, and `p[i]` is the probability of `target[i + 1]`.
+    """
+    if len(p) != len(target) - 1:
+        raise ValueError(f"{len(target) - 1} tokens are written, and there are {len(p)} probabilities")
+    canvas = Canvas("decoding_steps")
+    canvas.text("source", 4, 20, "muted", "start")
+    place = 58.0
+    for token in source:
+        place = chip(canvas, token, place, 4, "cell") + 5
+    canvas.text("written so far", 4, 62, "muted", "start")
+    canvas.text("probability", 352, 62, "muted", "end")
+    for i, probability in enumerate(p):
+        y, place = 72.0 + 36 * i, 4.0
+        for token in target[: i + 1]:
+            place = chip(canvas, token, place, y, "tint0") + 5
+        if place + text_width(target[i + 1], CODE, mono=True) + 80 > 356:
+            raise ValueError(f"the step before {target[i + 1]!r} is too wide for one line: take a shorter text")
+        canvas.arrow((place + 2, y + 12), (place + 22, y + 12))
+        chip(canvas, target[i + 1], place + 27, y, "tint1", "marked")
+        canvas.text(f"{100 * float(probability):.0f}%", 352, y + 16.5, "", "end")
+    told = "; ".join(
+        f"after {' '.join(target[: i + 1])} comes {target[i + 1]}, {100 * q:.0f}%" for i, q in enumerate(p)
+    )
+    return canvas.finish(f"Decoding step by step from the source {' '.join(source)}: {told}.")
+
+
+def chip(canvas: Canvas, token: str, left: float, top: float, *kinds: str) -> float:
+    """A token in its box; returns the right side."""
+    shown = "".join(map(visible, token))
+    width = text_width(shown, CODE, mono=True) + 10
+    for kind in kinds:
+        canvas.rectangle(left, top, width, 24, kind, ' rx="4"')
+    canvas.text(shown, left + width / 2, top + 16.2, "code")
+    return left + width
+
+
 def vector(canvas: Canvas, left: float, top: float, side: float, values: Sequence[float], largest: float) -> None:
     """A row of numbers as cells, the darker the larger; what is below zero has a dot."""
     canvas.rectangle(left, top, side * len(values), side, "box")

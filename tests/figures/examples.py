@@ -9,7 +9,9 @@ from figures import (
     Drawing,
     attention_flow,
     back_off,
+    decoding_steps,
     encoder_decoder_bert_gpt,
+    gpt_beside_llama,
     gradient_step,
     head_reshape,
     markov_chain,
@@ -115,6 +117,10 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "back_off": lambda: alone(
         back_off("brew ta", [0, 0, 0, 12, 1040], {"k": 5, "l": 3, "r": 2, **dict.fromkeys("tmnb", 1)})
     ),
+    "decoding_steps": lambda: alone(
+        decoding_steps(["我", "是", "工程师"], ["[begin]", "I", "am", "an", "engineer", "[end]"], [0.98, 1, 0.9, 1, 1])
+    ),
+    "gpt_beside_llama": lambda: alone(gpt_beside_llama()),
     "encoder_decoder_bert_gpt": lambda: alone(encoder_decoder_bert_gpt()),
     "gradient_step": lambda: alone(
         gradient_step(WORDS, [0.2] * 5, CHAIN[2], softmax([-0.6] * 3 + [1.4, 0.4]), row="love", rate=3)
