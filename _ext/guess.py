@@ -70,7 +70,9 @@ class Guess(SphinxDirective):
         self.assert_has_content()
         kinds = [kind for kind in ("number", "choices", "text") if kind in self.options]
         if "name" not in self.options or len(kinds) != 1:
-            raise self.error("a guess has a `:name:`, and one of `:number: UNIT`, `:choices: one, another` and `:text:`")
+            raise self.error(
+                "a guess has a `:name:`, and one of `:number: UNIT`, `:choices: one, another` and `:text:`"
+            )
         choices = split(self.options.get("choices", ""))
         answer = self.answer()
         if kinds == ["choices"] and (len(choices) < 2 or answer not in (None, *choices)):

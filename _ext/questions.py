@@ -146,7 +146,9 @@ def ask(app: Sphinx, doctree: nodes.document) -> None:
             title = next(exercise.findall(exercise_subtitle), None)
             words = title.deepcopy().children if title else [nodes.Text(name)]
             heading = nodes.paragraph("", "", *words)
-            record.remember(app.env, app.env.docname, name, {"title": heading}, kind="answer", anchor=exercise["ids"][0])
+            record.remember(
+                app.env, app.env.docname, name, {"title": heading}, kind="answer", anchor=exercise["ids"][0]
+            )
 
 
 def source(cell: nodes.container) -> str:
@@ -160,7 +162,9 @@ def visit_question(self, node: question) -> None:
         self.body.append(f'<p class="question-elsewhere">Write your answer in {link}.</p>\n')
         return
     data = json.dumps(node["data"], ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    self.body.append(f'<div class="question" data-exercise="{name}"><p class="question-elsewhere">Answer in {link}.</p>')
+    self.body.append(
+        f'<div class="question" data-exercise="{name}"><p class="question-elsewhere">Answer in {link}.</p>'
+    )
     self.body.append(f'<script type="application/json">{data}</script></div>\n')
 
 

@@ -72,7 +72,9 @@ def mark(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def visit_record(self, node: record) -> None:
-    self.body.append(f'<div class="your-record" data-place="{node["place"]}"><p>This list needs JavaScript.</p></div>\n')
+    self.body.append(
+        f'<div class="your-record" data-place="{node["place"]}"><p>This list needs JavaScript.</p></div>\n'
+    )
     if node is node.document.next_node(record):
         print_catalog(self)
 

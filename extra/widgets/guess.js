@@ -1,14 +1,14 @@
 // The guesses on a page: asked, kept, and set beside the result, which stays folded until then.
 "use strict";
 
-(() => {
+const BookGuess = (() => {
   const { element } = BookWidgets;
   const digits = (value, most = 2) => value.toLocaleString("en-US", { maximumSignificantDigits: most });
 
   /** How far a number is from the answer, in words. */
   function distance(guess, answer, unit) {
     const gap = Math.abs(guess - answer), which = guess > answer ? "high" : "low";
-    const times = guess / answer > 0 ? Math.max(guess / answer, answer / guess) : NaN;
+    const times = guess * answer > 0 ? Math.max(guess / answer, answer / guess) : NaN;
     if (gap <= 1e-9 * Math.abs(answer)) return "Exactly right.";
     if (/^(percent|%)$/.test(unit)) {
       const points = `${digits(gap)} percentage ${gap === 1 ? "point" : "points"}`;
@@ -118,4 +118,6 @@
   let folded = [];
   addEventListener("beforeprint", () => { folded = [...document.querySelectorAll(".guess-rest[hidden]")]; folded.forEach((rest) => rest.removeAttribute("hidden")); });
   addEventListener("afterprint", () => folded.forEach((rest) => rest.setAttribute("hidden", "until-found")));
+
+  return { distance };
 })();
