@@ -6,11 +6,14 @@ metadata give it a caption and a name, `mystnb: {figure: {name, caption}}`; it d
 
 attention_flow(T, S, D, Dh, weights=weights, marked=(row, "it")): x and m, W_Q, W_K, W_V, scores, weights, output.
 back_off("brew ta", counts, following): a context that was never seen, and the shorter one that was.
+data_parallel([1, 2, 4], batch): one training step on each number of processes.
 decoding_steps(source, target, p): what a decoder reads and writes at each step.
 encoder_decoder_bert_gpt(): the three as one drawing with parts missing.
 gpt_beside_llama(): a block of each, what changed is framed.
 gradient_step(labels, before, target, after, row="q", rate=1.0): probabilities − target, and what one step changes.
 head_reshape(T, H, Dh): view and transpose, place by place, and the mistake without the transpose.
+kv_cache(steps): the scores computed at each step, without a cache and with one.
+low_rank(T, D, r): LoRA, the frozen W beside A and B.
 markov_chain(words, P): words as nodes, probabilities as arrows, dead ends.
 multi_head(T, D, H, weights=weights): split, attend, join, W_O.
 pre_and_post_norm(): the block with its stream, both kinds side by side.
@@ -31,6 +34,7 @@ from figures.heads import head_reshape, multi_head
 from figures.learning import gradient_step, window_mlp
 from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, pre_and_post_norm, transformer_2017
 from figures.positions import rope_plane
+from figures.practice import data_parallel, kv_cache, low_rank
 from figures.sampling import probability_bars
 from figures.text import decoding_steps, text_to_vectors, two_typefaces
 
@@ -38,11 +42,14 @@ __all__ = [
     "Drawing",
     "attention_flow",
     "back_off",
+    "data_parallel",
     "decoding_steps",
     "encoder_decoder_bert_gpt",
     "gpt_beside_llama",
     "gradient_step",
     "head_reshape",
+    "kv_cache",
+    "low_rank",
     "markov_chain",
     "multi_head",
     "pre_and_post_norm",

@@ -32,12 +32,8 @@ COLORS = LETTERS | OTHERS
 # Where a page says that it is dark: the book's theme, JupyterLab, VS Code, Colab.
 DARK = 'html[data-theme="dark"]', 'body[data-jp-theme-light="false"]', "body.vscode-dark", 'html[theme="dark"]'
 
-TEXT, CODE, SMALL, SERIF_SIZE = (
-    12.5,
-    12.0,
-    12.0,
-    13.5,
-)  # font sizes in units of the drawing; at 390 px a unit is a little under a pixel
+# Font sizes in units of the drawing: on a screen 390 pixels wide a unit is a little under a pixel.
+TEXT, CODE, SMALL, SERIF_SIZE = 12.5, 12.0, 12.0, 13.5
 SANS = 'system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Helvetica Neue",Arial,"Noto Sans CJK SC",sans-serif'
 MONO = 'ui-monospace,"SF Mono","Cascadia Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace'
 SERIF = 'Charter,"Bitstream Charter",Cambria,Georgia,"DejaVu Serif",serif'

@@ -9,11 +9,14 @@ from figures import (
     Drawing,
     attention_flow,
     back_off,
+    data_parallel,
     decoding_steps,
     encoder_decoder_bert_gpt,
     gpt_beside_llama,
     gradient_step,
     head_reshape,
+    kv_cache,
+    low_rank,
     markov_chain,
     multi_head,
     pre_and_post_norm,
@@ -96,6 +99,12 @@ def translator() -> Example:
     return transformer_2017(2), dict(m=model.encode(source)[0], logits=model(source, target)[0])
 
 
+def adapter() -> Example:
+    T, D, r = 4, 10, 2
+    x, W, A, B = torch.randn(T, D), torch.randn(D, D), torch.randn(D, r), torch.randn(r, D)
+    return low_rank(T, D, r), dict(x=x, W=W, A=A, B=B, output=x @ W + x @ A @ B)
+
+
 def softmax(values: list[float]) -> list[float]:
     return torch.tensor(values).softmax(dim=0).tolist()
 
@@ -117,6 +126,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "back_off": lambda: alone(
         back_off("brew ta", [0, 0, 0, 12, 1040], {"k": 5, "l": 3, "r": 2, **dict.fromkeys("tmnb", 1)})
     ),
+    "data_parallel": lambda: alone(data_parallel([1, 2, 4], 8)),
     "decoding_steps": lambda: alone(
         decoding_steps(["我", "是", "工程师"], ["[begin]", "I", "am", "an", "engineer", "[end]"], [0.98, 1, 0.9, 1, 1])
     ),
@@ -126,6 +136,8 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
         gradient_step(WORDS, [0.2] * 5, CHAIN[2], softmax([-0.6] * 3 + [1.4, 0.4]), row="love", rate=3)
     ),
     "head_reshape": lambda: (head_reshape(3, 2, 3), {"x": torch.arange(18).view(3, 6)}),
+    "kv_cache": lambda: alone(kv_cache(5)),
+    "low_rank": adapter,
     "markov_chain": lambda: alone(markov_chain(WORDS, CHAIN)),
     "markov_chain, round": lambda: alone(markov_chain(["a", "b", "c"], [[0.1, 0.9, 0], [0.5, 0, 0.5], [1, 0, 0]])),
     "multi_head": heads,
