@@ -1,3 +1,5 @@
+import inspect
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -5,6 +7,8 @@ from hypothesis import strategies as st
 from reference import close, randomise
 from torch import nn
 
+from transformer_lib import masks as masks_module
+from transformer_lib import positions as positions_module
 from transformer_lib.architectures import Embedding, EncoderDecoder, LanguageModel, MaskedLanguageModel
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
@@ -126,6 +130,47 @@ def test_sequences_may_stand_at_different_positions(positions):
     close(got[1], model(tokens[1:])[0])
 
 
+def test_no_mask_lets_everyone_see_everyone_at_every_level():
+    model, tokens = language_model("none"), text(5)
+    assert influence(lambda ids: model(ids, mask=None), tokens).all()
+    x = torch.randn(5, D, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert influence(model.blocks[0], x).all() and influence(model.blocks[0].attention, x).all()
+    translator = encoder_decoder()
+    memory = translator.encode(text(1, 3))
+    assert influence(lambda ids: translator.decode(ids, memory, target_mask=None), tokens).all()
+
+
+def counted(monkeypatch, module, name):
+    calls, function = [], getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *args, **named: calls.append(args) or function(*args, **named))
+    return calls
+
+
+def test_layers_share_what_is_made_once(monkeypatch):
+    """The sines of the positions, the causal mask of a chunk after a cache, and the look through a mask."""
+    model, tokens = language_model("rotary", n_layers=3), text(2, 7)
+    angles, built = counted(monkeypatch, positions_module, "_angles"), counted(monkeypatch, masks_module, "causal_mask")
+    looks = counted(monkeypatch, masks_module, "validate_rows")
+    whole = model(tokens)
+    assert (len(angles), len(built)) == (1, 0)
+    cache = model.new_cache(7)
+    parts = [model(part, cache=cache) for part in tokens.split([3, 4], dim=1)]
+    close(torch.cat(parts, dim=1), whole)
+    assert (len(angles), len(built)) == (3, 1)
+    model(tokens, mask=causal_mask(7) | torch.eye(7, dtype=torch.bool))
+    assert len(looks) == 1
+
+
+def test_layers_may_turn_at_other_frequencies_or_not_at_all():
+    model, tokens = language_model("rotary", n_layers=3), text(2, 6)
+    model.blocks[0].attention.rotary = None
+    model.blocks[2].attention.rotary = Rotary(D // 2, base=10.0)
+    x = model.embedding(tokens)
+    for layer in model.blocks:  # each counts for itself
+        x = layer(x, mask=causal_mask(6))
+    close(model(tokens), model.head(model.norm(x)))
+
+
 # --- masked language model -----------------------------------------------------------------------------------------
 
 
@@ -208,3 +253,15 @@ def test_a_full_context_is_counted_with_the_cache():
         model(text(1, CONTEXT), cache=cache)
         with pytest.raises(ValueError, match="13 positions exceed context_length=12"):
             model(text(1, 1), cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("forward", "arguments"),
+    [
+        (LanguageModel.forward, lambda: (language_model(), text(5))),
+        (Embedding.forward, lambda: (language_model().embedding, text(2, 3, 5), torch.arange(5))),
+    ],
+)
+def test_tokens_of_other_dimensions_name_the_shape_to_use(forward, arguments):
+    with pytest.raises(ValueError, match=r"tokens of shape \(.*5,?\) must be \(B, T\): tokens\[None\]"):
+        inspect.unwrap(forward)(*arguments())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reference import close, copy_attention, masks, randomise, softmax_by_hand
 from torch import nn
 
-from transformer_lib import attention as module
+from transformer_lib import masks as mask_module
 from transformer_lib.attention import (
     MultiHeadAttention,
     additive_attention,
@@ -94,7 +94,7 @@ def test_the_causal_name_is_the_causal_mask(T, past):
 def test_a_causal_mask_is_built_only_where_the_kernel_needs_one(monkeypatch, T, S, built):
     calls = []
     monkeypatch.setattr(
-        module, "causal_mask", lambda *sizes, **options: calls.append(1) or causal_mask(*sizes, **options)
+        mask_module, "causal_mask", lambda *sizes, **options: calls.append(1) or causal_mask(*sizes, **options)
     )
     attention(draw(1, 1, T, 4), draw(1, 1, S, 4), draw(1, 1, S, 4), CAUSAL)
     assert len(calls) == built
@@ -337,6 +337,19 @@ def full_of(n, capacity=4):
 def test_errors_name_what_is_wrong(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_other_leading_dimensions_name_the_shape_to_use():
+    layer = MultiHeadAttention(8, 2)
+    forward = inspect.unwrap(MultiHeadAttention.forward)
+    for x, memory, message in (
+        (torch.zeros(3, 8), None, r"x of shape \(3, 8\) must be \(B, T, D\) with D = d_model = 8: x\[None\]"),
+        (torch.zeros(2, 1, 3, 8), None, r"x of shape \(2, 1, 3, 8\) must be .* x.flatten\(end_dim=-3\)"),
+        (torch.zeros(2, 3, 7), None, r"x of shape \(2, 3, 7\) must be"),
+        (torch.zeros(2, 3, 8), torch.zeros(3, 8), r"memory of shape \(3, 8\) must be .* memory\[None\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            forward(layer, x, memory)
 
 
 def test_float_masks_are_refused():

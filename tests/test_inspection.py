@@ -205,13 +205,13 @@ def test_right_models_have_exact_caches(model, chunks):
 
 
 class PositionsStartAgain(LanguageModel):
-    def forward(self, tokens, *, mask=None, positions=None, cache=None):
+    def forward(self, tokens, *, mask=CAUSAL, positions=None, cache=None):
         positions = torch.arange(tokens.shape[1]) if positions is None else positions
         return super().forward(tokens, mask=mask, positions=positions, cache=cache)
 
 
 class PositionsOneTooFar(LanguageModel):
-    def forward(self, tokens, *, mask=None, positions=None, cache=None):
+    def forward(self, tokens, *, mask=CAUSAL, positions=None, cache=None):
         past = 0 if cache is None or not cache[0].length else cache[0].length + 1
         positions = torch.arange(past, past + tokens.shape[1]) if positions is None else positions
         return super().forward(tokens, mask=mask, positions=positions, cache=cache)
@@ -250,7 +250,7 @@ def test_wrong_positions_are_named(build, kind):
     [
         (NewestFirst, "even one chunk differs"),
         (ForgetsOne, "keys or values of the past are wrong"),
-        (Doubles, "even one chunk differs"),
+        (Doubles, "keys or values of the past are wrong"),
     ],
 )
 def test_a_wrong_cache_is_named(monkeypatch, cache, cause):

@@ -118,18 +118,27 @@ def test_rotary_gradients_and_dtype():
         assert rotary(heads(3, 4).to(dtype), torch.arange(3)).dtype == dtype
 
 
-def test_rotary_turns_by_the_positions_it_is_given_now():
-    """It keeps the last sines and cosines, which must serve neither other positions nor, from inference, training."""
+def test_rotary_keeps_nothing_of_what_it_was_given():
     rotary, x, positions = Rotary(4), heads(3, 4), torch.arange(3)
+    before = dict(vars(rotary))
     with torch.inference_mode():
-        before = rotary(x, positions).clone()
+        turned = rotary(x, positions).clone()
+    assert vars(rotary) == before
     weight = torch.ones(4, dtype=torch.float64, requires_grad=True)
     rotary(x * weight, positions).sum().backward()
     assert weight.grad is not None
     positions += 5
     close(rotary(x, positions), Rotary(4)(x, torch.arange(5, 8)))
-    assert not torch.allclose(rotary(x, positions), before)
-    assert rotary(x.float(), positions).dtype == torch.float32
+    assert not torch.allclose(rotary(x, positions), turned)
+
+
+def test_a_rotation_stands_for_its_positions_also_where_another_rotary_made_it():
+    x, positions = heads(3, 4), torch.tensor([2, 5, 9])
+    made = Rotary(4).rotation(positions, x.dtype)
+    assert Rotary(4).rotation(made, x.dtype) is made
+    for other in (Rotary(4), Rotary(4, 100.0)):
+        assert torch.equal(other(x, made), other(x, positions))
+    assert not torch.allclose(Rotary(4, 100.0)(x, made), Rotary(4)(x, made))
 
 
 # --- errors --------------------------------------------------------------------------------------------------------

@@ -6,16 +6,15 @@ them (`transformer_lib.models`). forward returns logits, always: losses live in 
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from transformer_lib.block import Block
-from transformer_lib.cache import KVCache
-from transformer_lib.masks import CAUSAL, Causal
-from transformer_lib.positions import LearnedPositions
+from transformer_lib.cache import KVCache, next_positions
+from transformer_lib.masks import CAUSAL, Mask, resolve_mask
+from transformer_lib.positions import LearnedPositions, Rotation
 
 
 class Embedding(nn.Module):
@@ -41,7 +40,10 @@ class Embedding(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.tokens, self.positions, self.segments, self.norm = tokens, positions, segments, norm
+        self.tokens = tokens
+        self.positions = positions
+        self.segments = segments
+        self.norm = norm
         self.scale = math.sqrt(tokens.embedding_dim) if scaled else 1.0
         self.dropout = nn.Dropout(dropout)
 
@@ -66,6 +68,8 @@ class Embedding(nn.Module):
         Raises:
             ValueError: If there is a token without a vector, more positions than vectors, or segments without any.
         """
+        if tokens.ndim != 2:
+            raise ValueError(f"tokens of shape {tuple(tokens.shape)} must be (B, T): tokens[None] is a batch of one")
         if tokens.shape[1] == 0:
             raise ValueError(
                 f"tokens of shape {tuple(tokens.shape)} hold no position: give at least one, a begin token say"
@@ -78,8 +82,7 @@ class Embedding(nn.Module):
                 "encode the text with the tokenizer that the model was built for"
             ) from error
         if self.positions is not None:
-            positions = torch.arange(tokens.shape[1], device=x.device) if positions is None else positions
-            x = x + self.positions(positions).to(x.dtype)
+            x = x + self.positions(next_positions(tokens) if positions is None else positions).to(x.dtype)
         if self.segments is None and segments is not None:
             raise ValueError("segments are given to an embedding that has none: leave them out, or build it with some")
         if self.segments is not None:
@@ -113,7 +116,10 @@ class LanguageModel(nn.Module):
         context_length: int | None = None,
     ) -> None:
         super().__init__()
-        self.embedding, self.blocks, self.norm, self.head = embedding, nn.ModuleList(blocks), norm, head
+        self.embedding = embedding
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = norm
+        self.head = head
         self.context_length = context_length if context_length is not None else embedding.context_length
 
     @property
@@ -129,7 +135,7 @@ class LanguageModel(nn.Module):
         self,
         tokens: Int[Tensor, "B T"],
         *,
-        mask: Bool[Tensor, "..."] | Causal | None = None,
+        mask: Mask = CAUSAL,
         positions: Int[Tensor, "*P T"] | None = None,
         cache: Sequence[KVCache] | None = None,
     ) -> Float[Tensor, "B T V"]:
@@ -137,26 +143,24 @@ class LanguageModel(nn.Module):
 
         Args:
             tokens: The newest T tokens: the whole text, or what follows what the cache holds.
-            mask: Who may look at whom, broadcast to (B, H, T, S); None for causal.
+            mask: Who may look at whom, broadcast to (B, H, T, S); None lets everyone see everyone.
             positions: Where the tokens stand; None counts on from the cache.
             cache: One KVCache a layer, extended in place.
 
         Raises:
             ValueError: If the sequence is longer than the context, or the cache has not one entry a layer.
         """
-        past = _past(cache, self.blocks)
-        end = past + tokens.shape[1]
+        _validate_cache(cache, self.blocks)
+        end = tokens.shape[-1] + (cache[0].length if cache else 0)
         if self.context_length is not None and end > self.context_length:
             raise ValueError(
                 f"{end} positions exceed context_length={self.context_length}: shorten the text, or keep its last "
                 f"{self.context_length} tokens"
             )
         if positions is None:
-            positions = torch.arange(past, end, device=tokens.device)
+            positions = next_positions(tokens, cache[0] if cache else None)
         x = self.embedding(tokens, positions)
-        mask = CAUSAL if mask is None else mask
-        for block, layer_cache in zip(self.blocks, repeat(None) if cache is None else cache, strict=False):
-            x = block(x, mask=mask, positions=positions, cache=layer_cache)
+        x = _through(self.blocks, x, positions, mask, cache=cache)
         return self.head(self.norm(x))
 
 
@@ -171,7 +175,9 @@ class MaskedLanguageModel(nn.Module):
 
     def __init__(self, embedding: Embedding, blocks: Iterable[Block], head: nn.Module) -> None:
         super().__init__()
-        self.embedding, self.blocks, self.head = embedding, nn.ModuleList(blocks), head
+        self.embedding = embedding
+        self.blocks = nn.ModuleList(blocks)
+        self.head = head
 
     @property
     def vocab_size(self) -> int:
@@ -182,20 +188,18 @@ class MaskedLanguageModel(nn.Module):
         self,
         tokens: Int[Tensor, "B T"],
         *,
-        mask: Bool[Tensor, "..."] | Causal | None = None,
+        mask: Mask = None,
         segments: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return the stream after the last layer: one vector a token, in the light of all the others."""
-        x = self.embedding(tokens, segments=segments)
-        for block in self.blocks:
-            x = block(x, mask=mask)
-        return x
+        positions = next_positions(tokens)
+        return _through(self.blocks, self.embedding(tokens, positions, segments), positions, mask)
 
     def forward(
         self,
         tokens: Int[Tensor, "B T"],
         *,
-        mask: Bool[Tensor, "..."] | Causal | None = None,
+        mask: Mask = None,
         segments: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Return logits of the token at each position.
@@ -235,8 +239,11 @@ class EncoderDecoder(nn.Module):
         decoder_norm: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.source_embedding, self.target_embedding, self.head = source_embedding, target_embedding, head
-        self.encoder, self.decoder = nn.ModuleList(encoder), nn.ModuleList(decoder)
+        self.source_embedding = source_embedding
+        self.encoder = nn.ModuleList(encoder)
+        self.target_embedding = target_embedding
+        self.decoder = nn.ModuleList(decoder)
+        self.head = head
         self.encoder_norm = nn.Identity() if encoder_norm is None else encoder_norm
         self.decoder_norm = nn.Identity() if decoder_norm is None else decoder_norm
 
@@ -254,7 +261,7 @@ class EncoderDecoder(nn.Module):
         """
         return [(KVCache(capacity), KVCache(memory_length)) for _ in self.decoder]
 
-    def encode(self, source: Tensor, *, source_mask: Bool[Tensor, "..."] | None = None) -> Float[Tensor, "B S D"]:
+    def encode(self, source: Tensor, *, source_mask: Mask = None) -> Float[Tensor, "B S D"]:
         """Read the source, once, whole.
 
         Args:
@@ -265,17 +272,15 @@ class EncoderDecoder(nn.Module):
             The memory: one vector a source position.
         """
         x = self.source_embedding(source)
-        for block in self.encoder:
-            x = block(x, mask=source_mask)
-        return self.encoder_norm(x)
+        return self.encoder_norm(_through(self.encoder, x, next_positions(x), source_mask))
 
     def decode(
         self,
         target: Int[Tensor, "B T"],
         memory: Float[Tensor, "B S D"],
         *,
-        memory_mask: Bool[Tensor, "..."] | None = None,
-        target_mask: Bool[Tensor, "..."] | Causal | None = None,
+        memory_mask: Mask = None,
+        target_mask: Mask = CAUSAL,
         cache: Sequence[tuple[KVCache, KVCache]] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Return the logits of the token after each target position.
@@ -284,25 +289,23 @@ class EncoderDecoder(nn.Module):
             target: The whole shifted prefix, begin token first; with a cache, what follows what it holds.
             memory: What `encode` returned.
             memory_mask: Which of its positions are real: the source_mask it was encoded with.
-            target_mask: Who may look at whom in the target; None for causal.
+            target_mask: Who may look at whom in the target; None lets everyone see everyone.
             cache: From `new_cache`, extended in place.
         """
-        past = _past(None if cache is None else [own for own, _ in cache], self.decoder)
-        positions = torch.arange(past, past + target.shape[1], device=target.device)
+        _validate_cache(cache, self.decoder)
+        own, of_memory = zip(*cache, strict=True) if cache else (None, None)
+        positions = next_positions(target, own[0] if own else None)
         x = self.target_embedding(target, positions)
-        mask = CAUSAL if target_mask is None else target_mask
-        for block, (own, of_memory) in zip(
-            self.decoder, repeat((None, None)) if cache is None else cache, strict=False
-        ):
-            x = block(
-                x,
-                mask=mask,
-                positions=positions,
-                memory=memory,
-                memory_mask=memory_mask,
-                cache=own,
-                memory_cache=of_memory,
-            )
+        x = _through(
+            self.decoder,
+            x,
+            positions,
+            target_mask,
+            memory=memory,
+            memory_mask=memory_mask,
+            cache=own,
+            memory_cache=of_memory,
+        )
         return self.head(self.decoder_norm(x))
 
     def forward(
@@ -310,8 +313,8 @@ class EncoderDecoder(nn.Module):
         source: Tensor,
         target: Int[Tensor, "B T"],
         *,
-        source_mask: Bool[Tensor, "..."] | None = None,
-        target_mask: Bool[Tensor, "..."] | Causal | None = None,
+        source_mask: Mask = None,
+        target_mask: Mask = CAUSAL,
     ) -> Float[Tensor, "B T V"]:
         """Return the logits of the token after each target position, the source in view of all.
 
@@ -319,16 +322,47 @@ class EncoderDecoder(nn.Module):
             source: Token ids (B, S).
             target: The shifted prefix (B, T), begin token first.
             source_mask: Hides the source's padding, in the encoder and from the decoder; None for all.
-            target_mask: None for causal. Padding at the end of a target needs no mask: nobody before it sees it.
+            target_mask: As in `decode`. Padding at the end of a target needs no mask: nobody before it sees it.
         """
         memory = self.encode(source, source_mask=source_mask)
         return self.decode(target, memory, memory_mask=source_mask, target_mask=target_mask)
 
 
-def _past(cache: Sequence[KVCache] | None, blocks: nn.ModuleList) -> int:
-    """Positions that the cache holds."""
-    if cache is None:
-        return 0
-    if len(cache) != len(blocks):
+def _through(
+    blocks: nn.ModuleList,
+    x: Tensor,
+    positions: Int[Tensor, "*P T"] | Rotation,
+    mask: Mask,
+    *,
+    memory: Tensor | None = None,
+    memory_mask: Mask = None,
+    cache: Sequence[KVCache] | None = None,
+    memory_cache: Sequence[KVCache] | None = None,
+) -> Tensor:
+    """Pass the stream through all blocks. What they share is made here, once: checked masks, sines and cosines."""
+    if not blocks:
+        return x
+    B, T, _ = x.shape
+    H = blocks[0].attention.n_heads
+    mask = resolve_mask(mask, (B, H, T, T + (cache[0].length if cache else 0)), x.device)
+    if memory is not None:
+        memory_mask = resolve_mask(memory_mask, (B, H, T, memory.shape[1]), x.device)
+    rotary = next((block.attention.rotary for block in blocks if block.attention.rotary is not None), None)
+    if rotary is not None:
+        positions = rotary.rotation(positions, x.dtype)
+    for layer, block in enumerate(blocks):
+        x = block(
+            x,
+            mask=mask,
+            positions=positions,
+            memory=memory,
+            memory_mask=memory_mask,
+            cache=cache[layer] if cache else None,
+            memory_cache=memory_cache[layer] if memory_cache else None,
+        )
+    return x
+
+
+def _validate_cache(cache: Sequence[object] | None, blocks: nn.ModuleList) -> None:
+    if cache is not None and len(cache) != len(blocks):
         raise ValueError(f"cache holds {len(cache)} entries and the model {len(blocks)} layers: make it with new_cache")
-    return cache[0].length

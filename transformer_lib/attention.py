@@ -13,19 +13,19 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from transformer_lib.cache import KVCache
-from transformer_lib.masks import Causal, causal_mask, require_mask
-from transformer_lib.positions import Rotary
+from transformer_lib.cache import KVCache, next_positions
+from transformer_lib.masks import Causal, Mask, ResolvedMask, causal_mask, resolve_mask
+from transformer_lib.positions import Rotary, Rotation
 
 
 def attention(
     query: Float[Tensor, "*BH T Dh"],
     key: Float[Tensor, "*BG S Dh"],
     value: Float[Tensor, "*BG S Dv"],
-    mask: Bool[Tensor, "..."] | Causal | None = None,
+    mask: Mask = None,
     *,
     dropout: float = 0.0,
 ) -> Float[Tensor, "*BH T Dv"]:
@@ -41,23 +41,17 @@ def attention(
     Raises:
         ValueError: If a row of the mask is empty.
     """
-    square = False  # the kernel's own causal flag counts from the first key: right where T = S, and only there
-    if isinstance(mask, Causal):
-        T, S = query.shape[-2], key.shape[-2]
-        square = T == S
-        mask = None if square or T == 1 else causal_mask(T, S, device=query.device)
-    elif mask is not None:
-        require_mask(mask, (*query.shape[:-1], key.shape[-2]))
+    mask, is_causal = resolve_mask(mask, (*query.shape[:-1], key.shape[-2]), query.device)
     grouped = query.ndim > 2 and query.shape[-3] != key.shape[-3]
     return F.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=square, enable_gqa=grouped
+        query, key, value, attn_mask=mask, dropout_p=dropout, is_causal=is_causal, enable_gqa=grouped
     )
 
 
 def attention_weights(
     query: Float[Tensor, "*BH T Dh"],
     key: Float[Tensor, "*BG S Dh"],
-    mask: Bool[Tensor, "..."] | Causal | None = None,
+    mask: Mask = None,
 ) -> Float[Tensor, "*BH T S"]:
     """The weights that `attention` uses: softmax(Q K^T / sqrt(Dh)), each row summing to 1.
 
@@ -79,7 +73,7 @@ def additive_attention_weights(
     w_query: Float[Tensor, "A Dq"],
     w_key: Float[Tensor, "A Dk"],
     v: Float[Tensor, " A"],
-    mask: Bool[Tensor, "..."] | Causal | None = None,
+    mask: Mask = None,
 ) -> Float[Tensor, "*B T S"]:
     """Weights from a small network in place of a product: softmax(v . tanh(W_q q + W_k k)) (Bahdanau et al. 2015).
 
@@ -103,7 +97,7 @@ def additive_attention(
     w_query: Float[Tensor, "A Dq"],
     w_key: Float[Tensor, "A Dk"],
     v: Float[Tensor, " A"],
-    mask: Bool[Tensor, "..."] | Causal | None = None,
+    mask: Mask = None,
 ) -> Float[Tensor, "*B T Dv"]:
     """Weighted means of the values with additive weights: see `additive_attention_weights`."""
     return additive_attention_weights(query, key, w_query, w_key, v, mask) @ value
@@ -118,7 +112,7 @@ class MultiHeadAttention(nn.Module):
         n_kv_heads: Key/value heads, G, dividing H; None for one each.
         bias: Whether the four projections have one.
         dropout: Probability of dropping an attention weight in training.
-        rotary: Turns queries and keys by their positions; None leaves them.
+        rotary: Rotates queries and keys by their positions; None leaves them as they are.
 
     Raises:
         ValueError: If the sizes do not divide.
@@ -142,7 +136,8 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"n_heads={n_heads} must be divisible by n_kv_heads={n_kv_heads}: groups are equal")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout={dropout} must be in [0, 1): it is the probability of losing a weight")
-        self.n_heads, self.n_kv_heads, self.d_head = n_heads, n_kv_heads, d_model // n_heads
+        self.d_model, self.n_heads, self.n_kv_heads = d_model, n_heads, n_kv_heads
+        self.d_head = d_model // n_heads
         if rotary is not None and rotary.d_head != self.d_head:
             raise ValueError(f"rotary.d_head={rotary.d_head} must be d_model / n_heads = {self.d_head}: it turns heads")
         self.dropout, self.rotary = dropout, rotary
@@ -157,8 +152,8 @@ class MultiHeadAttention(nn.Module):
         x: Float[Tensor, "B T D"],
         memory: Float[Tensor, "B S D"] | None = None,
         *,
-        mask: Bool[Tensor, "..."] | Causal | None = None,
-        positions: Int[Tensor, "*P T"] | None = None,
+        mask: Mask = None,
+        positions: Int[Tensor, "*P T"] | Rotation | None = None,
         cache: KVCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Attend from x to itself, or to a memory.
@@ -167,13 +162,20 @@ class MultiHeadAttention(nn.Module):
             x: Where the queries come from.
             memory: Where keys and values come from; None for x itself.
             mask: As in `attention`, with S the keys in the cache and the new ones.
-            positions: Of x, for a rotary; None counts on from what the cache holds.
+            positions: Of x, for a rotary, or their rotation; None counts on from what the cache holds.
             cache: Keys and values of the past, extended in place. With a memory: the memory's, filled at the first
                 call and only read after it.
 
         Raises:
-            ValueError: If a row of the mask is empty, the cache is full or another memory's, or memory meets a rotary.
+            ValueError: If x is not (B, T, D), a row of the mask is empty, the cache is full or another memory's, or
+                memory meets a rotary.
         """
+        for name, stream in (("x", x), ("memory", memory)):
+            if stream is not None and (stream.ndim != 3 or stream.shape[-1] != self.d_model):
+                raise ValueError(
+                    f"{name} of shape {tuple(stream.shape)} must be (B, T, D) with D = d_model = {self.d_model}: "
+                    f"{name}[None] adds a batch of one, {name}.flatten(end_dim=-3) joins leading dimensions"
+                )
         if memory is not None and self.rotary is not None:
             raise ValueError("a rotary turns x and its keys alike: cross-attention to memory must have none")
         q = self._heads(self.w_q(x))  # (B, H, T, Dh)
@@ -188,10 +190,8 @@ class MultiHeadAttention(nn.Module):
             source = x if memory is None else memory
             k, v = self._heads(self.w_k(source)), self._heads(self.w_v(source))  # (B, G, S, Dh)
             if self.rotary is not None:
-                if positions is None:
-                    past = 0 if cache is None else cache.length
-                    positions = torch.arange(past, past + x.shape[1], device=x.device)
-                q, k = self.rotary(q, positions), self.rotary(k, positions)
+                rotation = self.rotary.rotation(next_positions(x, cache) if positions is None else positions, q.dtype)
+                q, k = self.rotary(q, rotation), self.rotary(k, rotation)
             if cache is not None:
                 k, v = cache.append(k, v)
         heads = self.attend(q, k, v, mask, dropout=self.dropout if self.training else 0.0)  # (B, H, T, Dh)
@@ -213,10 +213,8 @@ def share_heads(key: Float[Tensor, "*BG S Dh"], query: Float[Tensor, "*BH T Dq"]
     return key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
 
 
-def _masked_softmax(scores: Tensor, mask: Tensor | Causal | None) -> Tensor:
-    if isinstance(mask, Causal):
-        mask = causal_mask(*scores.shape[-2:], device=scores.device)
-    if mask is not None:
-        require_mask(mask, scores.shape)
-        scores = scores.masked_fill(~mask, -math.inf)
-    return scores.softmax(dim=-1)
+def _masked_softmax(scores: Tensor, mask: Tensor | Causal | ResolvedMask | None) -> Tensor:
+    tensor, is_causal = resolve_mask(mask, scores.shape, scores.device)
+    if is_causal:
+        tensor = causal_mask(scores.shape[-1], device=scores.device)
+    return (scores if tensor is None else scores.masked_fill(~tensor, -math.inf)).softmax(dim=-1)

@@ -9,12 +9,13 @@ Transformer, whose decoder has a third sublayer between the two, attention to th
 
 from collections.abc import Callable
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.cache import KVCache
-from transformer_lib.masks import Causal
+from transformer_lib.masks import Mask
+from transformer_lib.positions import Rotation
 
 
 class Residual(nn.Module):
@@ -74,20 +75,22 @@ class Block(nn.Module):
         cross_attention: MultiHeadAttention | None = None,
     ) -> None:
         super().__init__()
-        self.attention, self.attention_residual = attention, residual()
+        self.attention = attention
+        self.attention_residual = residual()
         if cross_attention is not None:
             self.cross_residual = residual()
         self.cross_attention = cross_attention
-        self.feed_forward, self.feed_forward_residual = feed_forward, residual()
+        self.feed_forward = feed_forward
+        self.feed_forward_residual = residual()
 
     def forward(
         self,
         x: Float[Tensor, "B T D"],
         *,
-        mask: Bool[Tensor, "..."] | Causal | None = None,
-        positions: Int[Tensor, "*P T"] | None = None,
+        mask: Mask = None,
+        positions: Int[Tensor, "*P T"] | Rotation | None = None,
         memory: Float[Tensor, "B S D"] | None = None,
-        memory_mask: Bool[Tensor, "..."] | None = None,
+        memory_mask: Mask = None,
         cache: KVCache | None = None,
         memory_cache: KVCache | None = None,
     ) -> Float[Tensor, "B T D"]:
@@ -96,7 +99,7 @@ class Block(nn.Module):
         Args:
             x: The stream.
             mask: Who may look at whom, broadcast to (B, H, T, S); CAUSAL, or None for all.
-            positions: Of x, for rotary attention; None counts on from the cache.
+            positions: Of x, for rotary attention, or their rotation; None counts on from the cache.
             memory: What cross-attention attends to.
             memory_mask: Which of its positions are real.
             cache: Keys and values of x's past.

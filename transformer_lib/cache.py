@@ -89,3 +89,11 @@ class KVCache:
         room = held[: len(rows)] if len(rows) <= len(held) else held.new_empty(len(rows), *held.shape[1:])
         room[:, :, : self.length] = moved
         return room
+
+
+def next_positions(x: Tensor, cache: KVCache | None = None) -> Int[Tensor, " T"]:
+    """Where the tokens (B, T) or vectors (B, T, D) of x stand: counted from 0, or on from what the cache holds."""
+    if x.ndim < 2:
+        raise ValueError(f"tokens of shape {tuple(x.shape)} must be (B, T): tokens[None] is a batch of one")
+    past = 0 if cache is None else cache.length
+    return torch.arange(past, past + x.shape[1], device=x.device)

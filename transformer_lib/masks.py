@@ -10,6 +10,7 @@ and broadcast to (B, H, T, S). No row may be empty: a softmax over nothing is no
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Int
@@ -17,13 +18,25 @@ from torch import Tensor
 
 
 class Causal:
-    """The causal pattern as a name: `attention` applies it without building the (T, S) tensor wherever it can."""
+    """The causal pattern as a name: the (T, S) tensor is built only where the kernel needs one."""
 
     def __repr__(self) -> str:
         return "CAUSAL"
 
 
 CAUSAL = Causal()
+
+
+class ResolvedMask(NamedTuple):
+    """A mask that has been checked, as the kernel takes it. A model makes one and hands it to all its layers."""
+
+    tensor: Tensor | None
+    is_causal: bool = False
+    """Causal over square scores; the tensor is then None."""
+
+
+Mask = Bool[Tensor, "..."] | Causal | ResolvedMask | None
+"""What every `mask` argument takes: a tensor, CAUSAL, or None, which lets every query see every key."""
 
 
 def causal_mask(T: int, S: int | None = None, *, device: torch.device | str | None = None) -> Bool[Tensor, "T S"]:
@@ -93,10 +106,39 @@ def prefix_mask(prefix_lengths: Int[Tensor, " B"], T: int) -> Bool[Tensor, "B 1 
     return causal_mask(T, device=prefix_lengths.device) | in_prefix
 
 
-def require_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
-    """Raise unless a mask is boolean, broadcasts to the scores, and leaves every query a key to see.
+def resolve_mask(
+    mask: Tensor | Causal | ResolvedMask | None,
+    scores_shape: Sequence[int],
+    device: torch.device | str | None = None,
+) -> ResolvedMask:
+    """Check a mask where it is handed in, once, and build what the kernel needs of it.
 
-    One mask serves every layer, and often every step: it is looked through once, and again only where it was changed.
+    Args:
+        mask: As it was given. One that is resolved already is returned as it is.
+        scores_shape: (B, H, T, S), or as many of these as the scores have.
+        device: Where a causal mask is made if the kernel needs one: for T > 1 queries that are fewer than the keys.
+
+    Raises:
+        TypeError: If it is not boolean.
+        ValueError: If it does not fit the scores, or leaves a row empty.
+    """
+    if isinstance(mask, ResolvedMask):
+        return mask
+    if mask is None:
+        return ResolvedMask(None)
+    if isinstance(mask, Causal):
+        T, S = scores_shape[-2:]
+        if T == S:
+            return ResolvedMask(None, is_causal=True)
+        return ResolvedMask(None if T == 1 else causal_mask(T, S, device=device))
+    validate_mask(mask, scores_shape)
+    return ResolvedMask(mask)
+
+
+def validate_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
+    """Raise unless a mask is boolean, fits the scores, and leaves every query a key to see.
+
+    The last is a question about values, and is asked only where the answer is free: see `values_are_at_hand`.
 
     Args:
         mask: What was given as one.
@@ -104,26 +146,29 @@ def require_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
 
     Raises:
         TypeError: If it is not boolean: a float mask would be added to the scores, and 0 and 1 hide nothing.
-        ValueError: If it does not broadcast, or a row is empty.
+        ValueError: If it is neither (T, S) nor of as many dimensions as the scores, does not broadcast to them, or
+            has an empty row.
     """
-    passed = None if mask.is_inference() else (mask._version, *scores_shape)  # which changes in place count up
-    if passed is not None and vars(mask).get("_passed") == passed:
-        return
     if mask.dtype != torch.bool:
         raise TypeError(f"mask of {mask.dtype} must be torch.bool, True where a query may attend: use mask.bool()")
+    if len(scores_shape) == 4 and mask.ndim == 3:
+        raise ValueError(
+            f"mask of shape {tuple(mask.shape)} must be (T, S) or (B, H, T, S): with three dimensions the first would "
+            f"be read as heads. For a mask of each sequence give (B, 1, T, S), mask[:, None]"
+        )
     sizes = zip(reversed(mask.shape), reversed(scores_shape), strict=False)
-    if mask.ndim > len(scores_shape) or any(size not in (1, wanted) for size, wanted in sizes):
+    if mask.ndim > len(scores_shape) or any(size != 1 and size != wanted for size, wanted in sizes):
         raise ValueError(
             f"mask of shape {tuple(mask.shape)} must broadcast to the scores, {tuple(scores_shape)}: (T, S) for all, "
             "or (B, 1, T, S) with a mask for each sequence; padding_mask gives (B, 1, 1, S)"
         )
-    refuse_empty_rows(mask)
-    vars(mask)["_passed"] = passed
+    if values_are_at_hand(mask):
+        validate_rows(mask)
 
 
-def refuse_empty_rows(mask: Bool[Tensor, "..."]) -> None:
+def validate_rows(mask: Bool[Tensor, "..."]) -> None:
     """Raise a ValueError that names the first query that could attend to nothing."""
-    if mask[..., 0].all():  # most masks show everyone the first key, and this is soon seen
+    if mask[..., 0].all():  # most masks show everyone the first key, and this is quick to see
         return
     open_rows = mask.view(torch.uint8).amax(dim=-1)  # mask.any(dim=-1), forty times as fast where rows are long
     if not open_rows.all():
@@ -132,6 +177,11 @@ def refuse_empty_rows(mask: Bool[Tensor, "..."]) -> None:
             f"mask of shape {tuple(mask.shape)} leaves row {where} empty: every query must see at least one key. Two "
             "masks joined with & may do that; let padded queries see themselves, and leave them out of the loss"
         )
+
+
+def values_are_at_hand(tensor: Tensor) -> bool:
+    """Whether Python may ask for a tensor's values: an accelerator would have to wait, and a graph has none yet."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def _keys(T: int, S: int | None) -> int:
@@ -144,5 +194,7 @@ def _keys(T: int, S: int | None) -> int:
 
 
 def _in_range(name: str, values: Tensor, low: int, high: int, why: str) -> None:
-    if values.numel() and not (low <= int(values.min()) and int(values.max()) <= high):
+    if not values_are_at_hand(values) or not values.numel():
+        return
+    if not (low <= int(values.min()) and int(values.max()) <= high):
         raise ValueError(f"{name}={values.tolist()} must be in {low}..{high}: {why}")

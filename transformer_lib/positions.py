@@ -1,11 +1,11 @@
-"""Positions: three ways to tell attention, which sees a set, what comes where.
+"""Positions: three ways to tell attention, which sees a set, where each token stands.
 
 Sinusoidal (Vaswani et al. 2017, section 3.5), added to the embeddings:
 
     P[m, 2i] = sin(m / base^(2i / D)),    P[m, 2i + 1] = cos(m / base^(2i / D))
 
 Learned (Gehring et al. 2017): P[m] is a parameter. Rotary (Su et al. 2021, arXiv:2104.09864): queries and keys are
-turned by angles that grow with the position, each pair of features at its own speed, so that
+rotated by angles that grow with the position, each pair of features at its own frequency, so that
 
     rotate(q, m) . rotate(k, n)    depends on m and n by m - n alone.
 """
@@ -23,7 +23,7 @@ def sinusoidal_positions(length: int, d_model: int, *, base: float = 10_000.0) -
     Args:
         length: Positions, counted from 0.
         d_model: Features, even: they come in pairs (sine, cosine).
-        base: The slowest pair turns by about 1 / base radians a position.
+        base: The lowest frequency is about 1 / base radians a position.
 
     Returns:
         PyTorch's default floating dtype.
@@ -46,7 +46,7 @@ class SinusoidalPositions(nn.Module):
 
     def __init__(self, d_model: int, *, base: float = 10_000.0) -> None:
         super().__init__()
-        _require_even("d_model", d_model)
+        _validate_even("d_model", d_model)
         self.d_model, self.base = d_model, base
 
     def forward(self, positions: Int[Tensor, "*T"]) -> Float[Tensor, "*T D"]:
@@ -84,77 +84,86 @@ class LearnedPositions(nn.Module):
             ) from error
 
 
-class Rotary(nn.Module):
-    """Turn queries or keys by their positions: feature i and feature i + Dh/2 are one hand of a clock.
+class Rotation(NamedTuple):
+    """The sines and cosines of some positions. A model makes them once a forward pass, for all layers that turn alike.
 
-    This is the layout of LLaMA in transformers ("halves"). The paper pairs neighbours, 2i and 2i + 1. Each is right
+    A pair of features (a, b) becomes (a cos - b sin, b cos + a sin), so `sin` carries the sign of each half.
+    """
+
+    cos: Float[Tensor, "*B T Dh"]
+    sin: Float[Tensor, "*B T Dh"]
+    positions: Int[Tensor, "*P T"]
+    d_head: int
+    base: float
+    """Of what made it: a layer with other frequencies makes its own from the positions."""
+
+
+class Rotary(nn.Module):
+    """Rotate queries or keys by their positions: features i and i + Dh/2 are a pair, which has a frequency of its own.
+
+        (x_i, x_{i + Dh/2})  turns by  m base^(-2i / Dh)  radians at position m
+
+    This is the layout of LLaMA in transformers ("halves"). The paper pairs neighbors, 2i and 2i + 1. Each is right
     with weights trained for it; mixing them raises no error and ruins the model.
 
     Args:
         d_head: Features of a head, even.
-        base: The slowest hand turns by about 1 / base radians a position.
+        base: The lowest frequency is about 1 / base radians a position.
     """
 
     def __init__(self, d_head: int, base: float = 10_000.0) -> None:
         super().__init__()
-        _require_even("d_head", d_head)
+        _validate_even("d_head", d_head)
         self.d_head, self.base = d_head, base
-        self._last: _Turn | None = None
 
-    def forward(self, x: Float[Tensor, "B H T Dh"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B H T Dh"]:
-        """Return x turned.
+    def forward(
+        self, x: Float[Tensor, "B H T Dh"], positions: Int[Tensor, "*B T"] | Rotation
+    ) -> Float[Tensor, "B H T Dh"]:
+        """Return x rotated.
 
         Args:
             x: Queries or keys.
-            positions: (T,), or (B, T) where sequences of a batch stand at different positions.
+            positions: (T,), or (B, T) where sequences of a batch stand at different positions; or their rotation.
         """
-        turn = self._turn(positions, x.dtype)
-        return torch.addcmul(x * turn.cos, x.roll(self.d_head // 2, dims=-1), turn.sin)
+        rotation = self.rotation(positions, x.dtype)
+        return torch.addcmul(x * rotation.cos, x.roll(self.d_head // 2, dims=-1), rotation.sin)
 
-    def _turn(self, positions: Tensor, dtype: torch.dtype) -> "_Turn":
-        """The sines and cosines, kept: the keys, and the layers that share this module, turn as the queries did."""
-        if self._last is None or not self._last.is_of(positions, dtype):
-            angles = _angles(positions, self.d_head, self.base, torch.promote_types(dtype, torch.float32))
-            if positions.ndim == 2:
-                angles = angles[:, None]  # (B, 1, T, Dh/2): the same for every head
-            cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
-            halves = torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)  # a cos - b sin, b cos + a sin
-            self._last = _Turn(positions.clone(), *halves)
-        return self._last
+    def rotation(self, positions: Int[Tensor, "*B T"] | Rotation, dtype: torch.dtype) -> Rotation:
+        """Make the sines and cosines of positions, or return them if they are made.
+
+        Args:
+            positions: As in `forward`.
+            dtype: Of the sines and cosines, which are computed in float32 at least.
+        """
+        if isinstance(positions, Rotation):
+            if (positions.d_head, positions.base) == (self.d_head, self.base):
+                return positions
+            positions = positions.positions
+        angles = _angles(positions, self.d_head, self.base, torch.promote_types(dtype, torch.float32))
+        if positions.ndim == 2:
+            angles = angles[:, None]  # (B, 1, T, Dh/2): the same for every head
+        cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+        both_halves = torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
+        return Rotation(*both_halves, positions, self.d_head, self.base)
 
     def extra_repr(self) -> str:
         """What print(model) shows."""
         return f"d_head={self.d_head}, base={self.base:g}"
 
 
-class _Turn(NamedTuple):
-    """What multiplies a vector, and the vector with its halves exchanged, to turn it."""
-
-    positions: Tensor
-    cos: Tensor
-    sin: Tensor
-
-    def is_of(self, positions: Tensor, dtype: torch.dtype) -> bool:
-        return (
-            self.cos.dtype == dtype
-            and self.positions.device == positions.device
-            and self.positions.is_inference() == torch.is_inference_mode_enabled()  # else not fit for training
-            and torch.equal(self.positions, positions)
-        )
-
-
 def _angles(positions: Tensor, width: int, base: float, dtype: torch.dtype) -> Tensor:
-    """How far each of the width/2 hands has turned: (T,) -> (T, width/2), in radians."""
-    speeds = 1.0 / base ** (torch.arange(0, width, 2, dtype=dtype, device=positions.device) / width)
-    return positions[..., None] * speeds
+    """Position times frequency, for width/2 frequencies: (T,) -> (T, width/2), in radians."""
+    frequencies = 1.0 / base ** (torch.arange(0, width, 2, dtype=dtype, device=positions.device) / width)
+    return positions[..., None] * frequencies
 
 
 def _sines(positions: Tensor, d_model: int, base: float) -> Tensor:
-    _require_even("d_model", d_model)
-    angles = _angles(positions, d_model, base, torch.float64)
+    _validate_even("d_model", d_model)
+    exact = torch.float32 if positions.device.type == "mps" else torch.float64  # MPS has no float64
+    angles = _angles(positions, d_model, base, exact)
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(start_dim=-2).to(torch.get_default_dtype())
 
 
-def _require_even(name: str, value: int) -> None:
+def _validate_even(name: str, value: int) -> None:
     if value < 2 or value % 2:
-        raise ValueError(f"{name}={value} must be positive and even: features turn in pairs")
+        raise ValueError(f"{name}={value} must be positive and even: features come in pairs")

@@ -121,7 +121,7 @@ def test_rows_are_empty_where_the_library_refuses(arithmetic):
         mask = masks.causal_mask(6).clone()
         mask[row] = False
         with pytest.raises(ValueError, match=rf"row \({row},\) empty"):
-            masks.refuse_empty_rows(mask)
+            masks.validate_rows(mask)
         found = arithmetic("(mask) => BookWidgets.masks.probes(mask, 1, 6)[0]", mask.tolist())
         assert found == {"name": "rows", "failures": [[row, 0]]}
 

@@ -125,7 +125,10 @@ def _read_in_chunks(
     parts, start = [], 0
     for part in tokens.split(list(chunks), dim=1):
         end = start + part.shape[1]
-        parts.append(model(part, cache=cache, positions=None if positions is None else positions[start:end]))
+        try:
+            parts.append(model(part, cache=cache, positions=None if positions is None else positions[start:end]))
+        except RuntimeError:  # a cache that returns more or fewer keys than it holds does not fit the mask
+            parts.append(torch.full((*part.shape, model.vocab_size), torch.nan, device=part.device))
         start = end
     return torch.cat(parts, dim=1)
 

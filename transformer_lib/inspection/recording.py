@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from transformer_lib.attention import MultiHeadAttention, attention_weights, share_heads
-from transformer_lib.masks import Causal
+from transformer_lib.masks import Mask
 
 
 @contextmanager
@@ -40,9 +40,7 @@ def record_attention(model: nn.Module) -> Iterator[dict[str, Float[Tensor, "B H 
 def _recorder(name: str, weights: dict[str, Tensor]) -> Callable[..., Tensor]:
     """What `attention` does, with the weights kept."""
 
-    def attend(
-        query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Causal | None = None, *, dropout: float = 0.0
-    ) -> Tensor:
+    def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout: float = 0.0) -> Tensor:
         used = attention_weights(query, key, mask)
         weights[name] = used.detach()
         return F.dropout(used, dropout) @ share_heads(value, query)
