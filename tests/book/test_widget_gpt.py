@@ -19,6 +19,7 @@ from transformer_lib.architectures import LanguageModel
 from transformer_lib.data import shakespeare
 from transformer_lib.generation import generate
 from transformer_lib.inspection import record_attention
+from transformer_lib.masks import CAUSAL
 from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.sampling import next_token_probabilities
 from transformer_lib.tokenizers.characters import CharacterTokenizer
@@ -118,8 +119,7 @@ class Without(nn.Module):
         layer.w_o.register_forward_pre_hook(without)
 
     def forward(self, tokens):
-        mask = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool) if self.mask else None
-        return self.model(tokens, mask=mask)
+        return self.model(tokens, mask=None if self.mask else CAUSAL)
 
 
 @torch.no_grad()
