@@ -101,7 +101,7 @@ def data_parallel(processes: Sequence[int], batch: int) -> Drawing:
             canvas.text(f"of {batch // count}", x, y + 68)
             canvas.rectangle(x - inner / 2, y + 124, inner, 22, "node", ' rx="4"')
             if count > 1:
-                canvas.text("the same", x, y + 139.4)
+                canvas.text("same", x, y + 139.4)
         if count > 1:
             canvas.rectangle(left + 4, y + 90, width - 8, 20, "marked", ' rx="10"')
             canvas.text("all-reduce", left + width / 2, y + 104.4)
