@@ -9,12 +9,14 @@ colder = Question(
     16,
     hint="What does dividing the logits by T do to a ratio of probabilities? It is e to the power of a difference.",
     mistakes={
-        4: "That is the ratio at temperature 1. A colder temperature makes the strong stronger.",
-        8: "The ratio was multiplied by 1/T. But T divides the *logits*, and a ratio of probabilities is e to the "
+        4: "That is the ratio at temperature 1. A lower temperature increases the contrast between likely and unlikely "
+        "tokens.",
+        8: "You multiplied the ratio by 1/T. However, T divides the *logits*, and a ratio of probabilities is e to the "
         "power of their difference.",
-        2: "The ratio went the wrong way: that is warmer. Below 1 a temperature sharpens, so the ratio grows.",
+        2: "The ratio moved the wrong way: this is what temperature 2 does. A temperature below 1 sharpens, so the "
+        "ratio grows.",
         16 / 17: "That is the probability of the first. How many times as likely as the second is it?",
-        1.6: "The probability was divided by T. It is no probability any more, and it is the logits that T divides.",
+        1.6: "You divided the probability by T, and the result is larger than 1. T divides the logits.",
     },
 )
 
@@ -27,6 +29,7 @@ def logits_and_temperatures(generator):
     yield torch.tensor([1.0, 4.0, 2.0]), 0.0
     yield torch.from_numpy(generator.normal(size=12)), 0.7
     yield torch.tensor([4000.0, 4001.0, 3999.0]), 1.0
+    yield torch.tensor([4000.0, 4001.0, 3999.0]), 0.5
 
 
 def _greedy(logits):
@@ -39,6 +42,23 @@ def temperature_probabilities(logits, temperature):
     if temperature == 0:
         return _greedy(logits)
     return torch.softmax(logits / temperature, dim=0)
+
+
+@temperature_probabilities.mistake
+def temperature_ignored(logits, temperature):
+    """This is a softmax of the logits, and the temperature makes no difference to it. Where in the formula does T
+    act?"""
+    return torch.softmax(logits, dim=0)
+
+
+@temperature_probabilities.mistake
+def the_largest_subtracted_before_dividing(logits, temperature):
+    """You subtract the largest logit, but from logits that are already divided by T. Which number has to be
+    subtracted so that the largest exponent is 0?"""
+    if temperature == 0:
+        return _greedy(logits)
+    z = torch.exp(logits / temperature - logits.max())
+    return z / z.sum()
 
 
 @temperature_probabilities.mistake
@@ -91,6 +111,7 @@ def distributions_and_masses(generator):
     yield torch.tensor([0.2, 0.5, 0.3]), 0.6
     yield torch.tensor([0.05, 0.6, 0.1, 0.25]), 0.8
     yield torch.tensor([0.15, 0.25, 0.6]), 1.0
+    yield torch.tensor([0.1875, 0.5, 0.3125]), 0.5
     yield torch.from_numpy(generator.dirichlet([0.5] * 10)), 0.9
 
 
@@ -115,6 +136,13 @@ def the_crossing_token_dropped(probabilities, p):
     """You keep tokens as long as their sum stays within p, so the kept ones fall short of it, and where the
     first token alone is larger than p nothing is left. The token that crosses p belongs to the nucleus."""
     return _kept(probabilities, _ahead(probabilities) + probabilities <= p + 1e-12)
+
+
+@top_p_probabilities.mistake
+def one_more_at_an_exact_hit(probabilities, p):
+    """Right unless the likeliest tokens sum to exactly p. Then they reach it already, and you keep one more. Should
+    a token stay whose predecessors have reached p?"""
+    return _kept(probabilities, _ahead(probabilities) <= p)
 
 
 @top_p_probabilities.mistake
@@ -178,6 +206,13 @@ def the_first_at_least_as_likely_as_u(probabilities, u):
 
 
 @draw.mistake
+def sorted_first(probabilities, u):
+    """You put the likeliest token first. Token 0 owns the first part of the interval here, however likely it is:
+    keep the tokens in their own order, or map the place back to the token that stood there."""
+    return int((torch.cumsum(probabilities.sort(descending=True).values, dim=0) <= u).sum())
+
+
+@draw.mistake
 def the_boundary_on_the_wrong_side(probabilities, u):
     """Right unless u falls exactly where one stretch ends and the next begins. The interval of u is [0, 1): it
     holds its start and not its end, and so does each stretch. As it is, a token with probability 0 can be
@@ -210,3 +245,63 @@ longest_walk = Question(
         1: "That would be a loop of one character. Possible, but not the most.",
     },
 )
+
+
+def logits_and_targets(generator):
+    """From one prediction and two temperatures on; the best is first, last, in the middle, and colder than 1."""
+    yield torch.tensor([[0.0, 2.0]]), torch.tensor([1]), [2.0, 0.5]
+    yield torch.tensor([[0.0, 2.0], [1.0, 0.0]]), torch.tensor([0, 0]), [0.5, 4.0]
+    yield torch.tensor([[0.0, 3.0, 1.0], [2.0, 0.0, 1.0], [0.0, 1.0, 4.0]]), torch.tensor([1, 2, 2]), [0.25, 1.0, 8.0]
+    logits = torch.from_numpy(generator.normal(size=(60, 5)))
+    targets = torch.from_numpy((2 * logits.numpy() + generator.gumbel(size=(60, 5))).argmax(axis=1))
+    yield logits, targets, [0.25, 0.5, 1.0, 2.0]
+    yield 4 * logits, targets, [0.5, 1.0, 2.0, 4.0]
+
+
+def _costs(logits, targets, temperature):
+    return torch.nn.functional.cross_entropy(logits / temperature, targets, reduction="none")
+
+
+@exercise("05.lab_temperature", inputs=logits_and_targets)
+def best_temperature(logits, targets, temperatures):
+    """The temperature with the lowest mean cost of what came next."""
+    return min(temperatures, key=lambda temperature: _costs(logits, targets, temperature).mean())
+
+
+@best_temperature.mistake
+def logits_multiplied(logits, targets, temperatures):
+    """You multiply the logits by the temperature, so that the one you return does the opposite of what you measured.
+    T divides."""
+    return min(temperatures, key=lambda temperature: _costs(logits, targets, 1 / temperature).mean())
+
+
+@best_temperature.mistake
+def highest_cost(logits, targets, temperatures):
+    """This temperature has the *highest* cost. Costs are -ln p, so lower is better."""
+    return max(temperatures, key=lambda temperature: _costs(logits, targets, temperature).mean())
+
+
+@best_temperature.mistake
+def most_right_on_top(logits, targets, temperatures):
+    """You count how often the right token is the likeliest. No temperature changes the order of the tokens, so this
+    count is the same for all. What is to be averaged is the cost of the right token, -ln p."""
+    return temperatures[0]
+
+
+@best_temperature.mistake
+def mean_probability(logits, targets, temperatures):
+    """You average the probability of the right token. The mean of the logarithms is something else: one token with a
+    probability near zero makes it very large."""
+
+    def negative_mean(temperature):
+        p = (logits / temperature).softmax(dim=-1)
+        return -p[torch.arange(len(targets)), targets].mean()
+
+    return min(temperatures, key=negative_mean)
+
+
+@best_temperature.mistake
+def least_entropy(logits, targets, temperatures):
+    """This is the coldest temperature, the one at which the distributions are most certain of themselves. Did you
+    use the targets? The cost is that of the tokens that came next."""
+    return min(temperatures)

@@ -46,8 +46,26 @@ def draw_by_searching(probabilities, u):
     return torch.searchsorted(probabilities.cumsum(0), torch.tensor(u), right=True)
 
 
+def best_temperature_by_hand(logits, targets, temperatures):
+    costs = []
+    for temperature in temperatures:
+        z = logits.double().numpy() / temperature
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        costs.append(-np.log(p[np.arange(len(p)), targets.numpy()]).mean())
+    return temperatures[int(np.argmin(costs))]
+
+
+def best_temperature_by_gathering(logits, targets, temperatures):
+    def cost(temperature):
+        return -(logits / temperature).log_softmax(dim=1).gather(1, targets[:, None]).sum()
+
+    return float(min(temperatures, key=cost))
+
+
 ALTERNATIVES = {
     "05.temperature_probabilities": [temperature_by_hand, temperature_in_plain_python],
     "05.top_p_probabilities": [nucleus_by_sorting, nucleus_by_a_loop],
     "05.draw": [draw_by_a_loop, draw_by_searching],
+    "05.lab_temperature": [best_temperature_by_hand, best_temperature_by_gathering],
 }
