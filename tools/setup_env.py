@@ -1,7 +1,8 @@
-"""Make the virtual environment that the Makefile's commands run in: `python tools/setup_env.py book` or `test`.
+"""Make the virtual environment that the Makefile's commands run in: `python tools/setup_env.py book`, `test` or `lab`.
 
-`book` is what building the site needs; `test` adds PyTorch, the checks and the data. Standard library only, and no
-syntax newer than Python 3.7, so that an old Python can still read the line that says it is too old.
+`book` is what building the site needs; `test` adds PyTorch, the checks and the data, and `lab` JupyterLab. Standard
+library only, and no syntax newer than Python 3.7, so that an old Python can still read the line that says it is too
+old.
 
 A set-up that was interrupted leaves the file `unfinished` in the environment, and the next one starts from nothing: a
 half-written package looks installed, so nothing in such an environment can be trusted.
@@ -23,7 +24,9 @@ ENVIRONMENT = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(ENVIRONMENT, *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
 LOG = os.path.join(ENVIRONMENT, "set-up.log")
 UNFINISHED = os.path.join(ENVIRONMENT, "unfinished")
-LOCKS = {"book": ["requirements.lock"], "test": ["requirements.lock", "requirements-test.lock"]}
+LOCKS = {"book": ["requirements.lock"]}
+LOCKS["test"] = LOCKS["book"] + ["requirements-test.lock"]
+LOCKS["lab"] = LOCKS["test"] + ["requirements-lab.lock"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # What pip prints -> what it means and what to do. The first that is found in its output is shown.
@@ -132,7 +135,7 @@ def install(group):
         output, succeeded = pip("--require-hashes", "-r", lock)
         if not succeeded:
             raise SetUpError(f"{lock} could not be installed: {explain(output)}")
-    if group == "test":
+    if group != "book":
         install_torch()
     output, succeeded = pip("--no-build-isolation", "--editable", ".")
     if not succeeded:
@@ -204,6 +207,7 @@ def set_up(group):
     find_figures()
     if group == "test":
         install_browser()
+    if group != "book":
         fetch_data()
     with open(stamp, "w") as file:
         file.write(wanted)
@@ -211,7 +215,7 @@ def set_up(group):
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        sys.exit("usage: python tools/setup_env.py book|test")
+        sys.exit("usage: python tools/setup_env.py book|test|lab")
     try:
         set_up(sys.argv[1])
     except SetUpError as error:

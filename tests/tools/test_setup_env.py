@@ -198,3 +198,41 @@ def test_the_environment_finds_the_drawings(setup_env, tmp_path):
     where = "import figures; print(figures.__file__)"
     found = subprocess.run([setup_env.PYTHON, "-c", where], cwd=tmp_path, capture_output=True, text=True)
     assert found.stdout.strip() == str(ROOT / "figures" / "__init__.py"), found.stderr
+
+
+def pins(lock):
+    """Name and version of each package of a lock."""
+    lines = (ROOT / lock).read_text(encoding="utf-8").splitlines()
+    return dict(line.split()[0].rstrip(";").split("==") for line in lines if "==" in line.split("#")[0].split(";")[0])
+
+
+def test_the_locks_of_a_group_agree(setup_env):
+    """They go into one environment, so the later one must not undo the earlier one."""
+    known = {}
+    for lock in setup_env.LOCKS["lab"]:
+        found = pins(lock)
+        assert found and "torch" not in found
+        assert [name for name in found if known.get(name, found[name]) != found[name]] == []
+        known |= found
+    assert {"jupyterlab", "jupyterlab-myst", "ipykernel", "jupyter-book"} <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("group", "steps"), [("book", []), ("test", ["torch", "browser", "data"]), ("lab", ["torch", "data"])]
+)
+def test_each_group_gets_what_it_needs(setup_env, monkeypatch, group, steps):
+    make_bare_environment(setup_env)
+    done = []
+    monkeypatch.setattr(setup_env, "pip", lambda *arguments: ("", True))
+    monkeypatch.setattr(setup_env, "find_figures", lambda: None)
+    for name in ("install_torch", "install_browser", "fetch_data"):
+        monkeypatch.setattr(setup_env, name, lambda name=name: done.append(name.rpartition("_")[2]))
+    setup_env.set_up(group)
+    assert done == steps
+
+
+def test_make_lab_opens_the_chapters_after_its_set_up():
+    planned = subprocess.run(["make", "-n", "-B", "lab"], cwd=ROOT, capture_output=True, text=True, check=True)
+    set_up, *_, start = planned.stdout.strip().splitlines()
+    assert set_up.endswith("tools/setup_env.py lab")
+    assert "-m jupyterlab" in start and start.endswith(" chapters")
