@@ -1,5 +1,8 @@
 """Exercises of chapter 06: looking something up where no key fits exactly."""
 
+import math
+
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -8,6 +11,26 @@ from transformer_lib.exercises.engine import Question, exercise
 
 def _normal(generator, *shape):
     return torch.from_numpy(generator.normal(size=shape))
+
+
+doubled_query = Question(
+    "06.doubled_query",
+    math.exp(6),
+    hint="The ratio of two weights depends only on the difference of the two scores. How large is that difference for "
+    "the first query, and how large for the second?",
+    mistakes={
+        40: "Twice the query does double the scores. The weights, however, are exponentials of the scores: what "
+        "happens to an exponential when its exponent doubles?",
+        20: "The weights would stay as they are if the query only gained a length that softmax ignores. Softmax "
+        "ignores what is added to all scores; here every score is multiplied. What happens to their differences?",
+        6: "That is the difference of the two scores, and you doubled it correctly. Which ratio of weights does "
+        "softmax make of such a difference?",
+        10: "A longer query makes the attention more decided, not less. Which score grows faster, that of *bread* or "
+        "that of *baked*?",
+        8000: "You cubed the ratio. By which factor did the scores grow?",
+    },
+    rtol=1e-2,  # 20 squared is as good an answer as e to the sixth
+)
 
 
 def lookups(generator):
@@ -34,52 +57,74 @@ def soft_lookup(query, keys, values, sharpness):
 
 @soft_lookup.mistake
 def the_best_key_alone(query, keys, values, sharpness):
-    """You return the value of one key, the best. That is the lookup before it was made soft: what do the other
-    values count for, and what does the sharpness do in yours?"""
+    """You return the value of the best match alone, so the other values count for nothing and the sharpness has no
+    effect. In a soft lookup every value counts: what decides how much?"""
     return values[(keys @ query).argmax()]
 
 
 @soft_lookup.mistake
 def the_weights_themselves(query, keys, values, sharpness):
-    """Those are the weights, one for each key. They say how much each value counts; the values themselves have
-    not been used yet."""
+    """You return the weights, one for each key. They say how much each value counts, and the values have not
+    been used yet: what is left to do with the two?"""
     return torch.softmax(sharpness * (keys @ query), dim=0)
 
 
 @soft_lookup.mistake
 def scores_without_softmax(query, keys, values, sharpness):
-    """The values are multiplied by the raw scores, which may be negative and sum to anything. The output would
-    be no mean: what makes shares of scores?"""
+    """You multiply the values by the raw scores, which may be negative and need not sum to 1, so your output is not
+    an average of the values. What turns scores into weights?"""
     return (sharpness * (keys @ query)) @ values
 
 
 @soft_lookup.mistake
 def sharpness_after_softmax(query, keys, values, sharpness):
-    """You multiply by the sharpness after the softmax, where it only scales the output. To make the weights
-    more decided, what has to be made larger?"""
+    """You multiply by the sharpness after softmax, where it makes the whole output larger and the weights no more
+    decided. What has to grow so that one weight wins over the others?"""
     return (sharpness * torch.softmax(keys @ query, dim=0)) @ values
 
 
 @soft_lookup.mistake
 def the_keys_returned(query, keys, values, sharpness):
-    """The weights are right, and what you average with them are the keys. A key is for being found; what should
-    be handed over when it is found?"""
+    """Your weights are right, but you average the keys with them. A key says how something can be found; what
+    should be returned once it has been found?"""
     return torch.softmax(sharpness * (keys @ query), dim=0) @ keys
 
 
 @soft_lookup.mistake
 def an_exponential_that_overflows(query, keys, values, sharpness):
-    """Right for scores of ordinary size. The exponential of a score in the thousands is more than a float can
-    hold, and infinity over infinity is not a number. What may you take from all scores without changing a
-    weight?"""
+    """Your lookup is right for scores of ordinary size. The exponential of a score in the thousands, however, is
+    larger than any float, and infinity divided by infinity is not a number. What can you subtract from all scores
+    without changing a weight?"""
     weights = torch.exp(sharpness * (keys @ query))
     return weights / weights.sum() @ values
 
 
 @soft_lookup.mistake
+def sharpness_forgotten(query, keys, values, sharpness):
+    """Your weights are the same at every sharpness. It belongs to the scores: where, before or after softmax, can a
+    factor change how decided the weights are?"""
+    return torch.softmax(keys @ query, dim=0) @ values
+
+
+@soft_lookup.mistake
+def divided_by_the_sharpness(query, keys, values, sharpness):
+    """You divide by the sharpness, which makes it a temperature: the larger yours is, the flatter the weights. At
+    sharpness 0, which should give the plain average, yours has no answer at all."""
+    return torch.softmax(keys @ query / sharpness, dim=0) @ values
+
+
+@soft_lookup.mistake
+def the_plain_sum(query, keys, values, sharpness):
+    """You multiply each value by the exponential of its score and add, which is most of the way. The weights of a
+    query must sum to 1: what are yours still to be divided by?"""
+    scores = sharpness * (keys @ query)
+    return torch.exp(scores - scores.max()) @ values
+
+
+@soft_lookup.mistake
 def divided_by_the_root_of_the_width(query, keys, values, sharpness):
-    """You divide the scores by the root of their width, as the library does. Here the caller has chosen the
-    sharpness, and nothing else scales the scores."""
+    """You divide the scores by the square root of their width, as the library's `attention` does. Here the caller
+    chooses the sharpness, and nothing else should scale the scores."""
     return torch.softmax(sharpness * (keys @ query) / len(query) ** 0.5, dim=0) @ values
 
 
@@ -99,57 +144,57 @@ def cosine_weights(Q, K):
 
 @cosine_weights.mistake
 def softmax_over_the_queries(Q, K):
-    """Your columns sum to 1: each key shares itself out among the queries. It is a *query* that has one
-    attention to spend: along which axis are its keys?"""
+    """Your columns sum to 1, so each key divides itself among the queries. It is each *query* that divides its
+    attention among the keys: along which axis do the keys of one query lie?"""
     return F.cosine_similarity(Q[:, None], K[None], dim=-1).softmax(dim=0)
 
 
 @cosine_weights.mistake
 def softmax_over_the_whole_table(Q, K):
-    """Your whole table sums to 1, so the queries take attention away from each other. Each query looks things
-    up on its own."""
+    """Your whole table sums to 1, so the queries compete for the same attention. Each query makes a lookup of its
+    own: what should each of its rows sum to?"""
     cosines = F.cosine_similarity(Q[:, None], K[None], dim=-1)
     return cosines.flatten().softmax(dim=0).view_as(cosines)
 
 
 @cosine_weights.mistake
 def the_dot_product(Q, K):
-    """Those are the weights of the dot product. Make a key ten times as long: its cosine should not change, and
-    with it no weight."""
+    """Those are the weights of the dot product. Suppose that one key becomes ten times as long. What should happen
+    to its cosine, and what happens to your score?"""
     return (Q @ K.mT).softmax(dim=1)
 
 
 @cosine_weights.mistake
 def only_the_keys_normalised(Q, K):
-    """The keys' lengths are gone, and the query's is still there: a query twice as long makes your weights more
-    decided. Whose length does the cosine divide by?"""
+    """You removed the lengths of the keys, but a query twice as long still makes your weights more decided. By whose
+    lengths does the cosine divide?"""
     return (Q @ F.normalize(K, dim=1).mT).softmax(dim=1)
 
 
 @cosine_weights.mistake
 def only_the_queries_normalised(Q, K):
-    """The queries' lengths are gone, and the keys' are still there, which are the ones that change the winner.
-    Whose length does the cosine divide by?"""
+    """You removed the lengths of the queries, but the lengths of the keys are still there, and they can change the
+    winner. By whose lengths does the cosine divide?"""
     return (F.normalize(Q, dim=1) @ K.mT).softmax(dim=1)
 
 
 @cosine_weights.mistake
 def one_length_for_the_whole_matrix(Q, K):
-    """You divide by the length of the whole matrix, one number for all rows. Each row is a vector and has a
-    length of its own: what does `norm` need to be told?"""
+    """You divide by one number for the whole matrix. Each row is a vector with a length of its own: what does `norm`
+    need to be told to return one length per row?"""
     return (Q @ K.mT / (Q.norm() * K.norm())).softmax(dim=1)
 
 
 @cosine_weights.mistake
 def lengths_along_the_wrong_axis(Q, K):
-    """You normalise each *feature*, across the rows. A row is a vector here: which axis runs along its
-    numbers?"""
+    """You divide each *feature* by its length across the rows. Here a row is a vector: which axis runs along its
+    components?"""
     return (F.normalize(Q, dim=0) @ F.normalize(K, dim=0).mT).softmax(dim=1)
 
 
 @cosine_weights.mistake
 def no_softmax_yet(Q, K):
-    """Those are the scores, all between -1 and 1. What turns the scores of a query into weights?"""
+    """You return the scores, which all lie between -1 and 1. What turns the scores of a query into weights?"""
     return F.cosine_similarity(Q[:, None], K[None], dim=-1)
 
 
@@ -173,89 +218,259 @@ def additive_scores(Q, K, w_query, w_key, v):
 
 @additive_scores.mistake
 def tanh_forgotten(Q, K, w_query, w_key, v):
-    """Without the bend in the middle, your score is one part that depends on the query and one that depends on
-    the key. Softmax would not see the first at all."""
+    """Without tanh, your score is a sum of one part that depends on the query and one that depends on the key.
+    Which of the two would softmax not see at all?"""
     return _pairs(Q, K, w_query, w_key) @ v
 
 
 @additive_scores.mistake
 def tanh_at_the_end(Q, K, w_query, w_key, v):
-    """You bend the finished score. The bend belongs in the hidden layer, before v adds its features up."""
+    """You apply tanh to the finished score. In the formula it stands inside, around the hidden features: what does v
+    multiply?"""
     return torch.tanh(_pairs(Q, K, w_query, w_key) @ v)
 
 
 @additive_scores.mistake
 def bent_before_they_meet(Q, K, w_query, w_key, v):
-    """You bend the query's part and the key's part apart and then add them, so the two never meet inside the
-    bend. What stands inside the brackets of tanh in the formula?"""
+    """You apply tanh to the query's part and to the key's part separately, so each part keeps to itself. What stands
+    inside the parentheses of tanh in the formula?"""
     return (torch.tanh(Q @ w_query.T)[:, None] + torch.tanh(K @ w_key.T)[None]) @ v
 
 
 @additive_scores.mistake
 def multiplied_instead_of_added(Q, K, w_query, w_key, v):
-    """You multiply the query's features with the key's. What gives this score its name?"""
+    """You multiply the features of the query by those of the key. Look at the formula again: what gives additive
+    attention its name?"""
     return torch.tanh((Q @ w_query.T)[:, None] * (K @ w_key.T)[None]) @ v
 
 
 @additive_scores.mistake
 def keys_in_the_rows(Q, K, w_query, w_key, v):
-    """Every number is right, and the table lies on its side: a row belongs to a query, a column to a key."""
+    """Every number is right, but rows and columns are exchanged. A row should belong to a query and a column to a
+    key."""
     return additive_scores(Q, K, w_query, w_key, v).T
 
 
 @additive_scores.mistake
 def query_i_with_key_i_alone(Q, K, w_query, w_key, v):
-    """You add row i of the queries to row i of the keys. That needs as many keys as queries, and leaves out
-    every other pair. Where must an axis of length 1 stand, so that each meets each?"""
+    """You add row i of the queries to row i of the keys, which leaves out every other pair. Where must each of the
+    two get an axis of length 1, so that every query meets every key?"""
     return torch.tanh(Q @ w_query.T + K @ w_key.T) @ v
 
 
 @additive_scores.mistake
 def softmax_already(Q, K, w_query, w_key, v):
-    """Those are the weights. The exercise asks for the scores, one step before."""
+    """You return the weights. The exercise asks for the scores, which come one step earlier."""
     return additive_scores(Q, K, w_query, w_key, v).softmax(dim=1)
 
 
 output_numbers = Question(
     "06.output_numbers",
     24,
-    hint="One output for whom? And as wide as what? Write the shapes of the weights and of the values side by side.",
+    hint="How many outputs are there, and how wide is each? Write the shapes of the weights and of the values side by "
+    "side, and multiply the two matrices.",
     mistakes={
-        40: "That is one output for each key, or value. Who asked?",
-        60: "That is the number of weights. They are spent on the values; what is the shape of the result?",
-        96: "The right number of outputs, each as wide as a query. What is an output a mean of?",
-        160: "That is the size of the keys. They only help to find; what is handed over is something else.",
-        240: "That is a value for every pair of query and key, before anything is added up. Over which axis does the "
-        "mean run?",
-        4: "That is how many numbers one output has. How many outputs are there?",
+        40: "You counted one output for each key. Who asks in a lookup, and so receives an answer?",
+        60: "That is the number of weights. They multiply the values: what is the shape of the result?",
+        96: "You have the right number of outputs, but each of yours is as wide as a query. What is an output an "
+        "average of?",
+        160: "You multiplied the number of keys by their width. Keys serve to find; what is returned after something "
+        "has been found?",
+        240: "You counted one value for every pair of a query and a key, as before the sum. Over which axis does the "
+        "weighted sum run?",
+        4: "That is the width of one output. How many outputs are there?",
     },
 )
 
 never_chosen = Question(
     "06.never_chosen",
     "C",
-    hint="Draw the four as points. A query is a direction, and it chooses the key that lies furthest in it. Which key "
-    "is furthest in no direction?",
+    hint="Draw the four keys as points. A query is a direction, and it chooses the key that reaches farthest in that "
+    "direction. Which key is farthest in no direction?",
     mistakes={
-        "A": "The query (1, 0) chooses this one. Ask the same of the others.",
-        "B": "The query (0, 1) chooses this one. Ask the same of the others.",
-        "D": "This one points away from the rest, and any query that points the same way chooses it. Pointing "
-        "elsewhere is no handicap; what is?",
+        "A": "Try the query (1, 0): it chooses this key. Ask the same of the other three.",
+        "B": "Try the query (0, 1): it chooses this key. Ask the same of the other three.",
+        "D": "You may have thought that a key with negative components always loses. It does point away from the "
+        "others, so a query that points the same way chooses it. What would keep a key from ever being the farthest?",
     },
 )
 
 without_tanh = Question(
     "06.without_tanh",
     0.7,
-    hint="Multiply it out. Which part of a key's score depends on the query, and is that part different for the two "
-    "keys?",
+    hint="Multiply the score out. Which part of it depends on the query, and does that part differ between "
+    "the two keys?",
     mistakes={
-        0.3: "Do the two keys change places? Write down the difference of their scores, and look for the query in it.",
-        0.5: "That would be so if the scores became equal. What happens to their difference?",
-        1.0: "A query five times as long would sharpen a *dot product*. What does it add to each score here?",
-        3.5: "A weight is between 0 and 1, and the query's length does not multiply it. What does softmax do with a "
-        "number that is added to all scores?",
-        0.0: "For that, the first key's score would have to fall far below the other's. What does the query add to "
-        "each of the two?",
+        0.3: "You expect the two keys to change places. Write down the difference of their scores. Where in it is the "
+        "query?",
+        0.5: "The two weights would be equal if the scores became equal. Write down the difference of the scores: what "
+        "happens to it when the query changes?",
+        1.0: "A query five times as long would sharpen a *dot product*. In this score, what does the query add to each "
+        "of the two keys?",
+        3.5: "You multiplied the weight by the length of the query, but a weight is never larger than 1. What does "
+        "softmax do with a number that is added to all scores?",
+        0.0: "For that, the score of the first key would have to fall far below that of the second. What does the "
+        "query add to each of the two?",
+    },
+)
+
+
+READINGS = {4: 8.0, 8: 12.0, 12: 17.0, 16: 19.0, 20: 14.0, 23: 11.0}
+
+
+def hours_and_sharpness(_):
+    """The plain mean, the nearest reading, and both across midnight."""
+    for hour in (9.0, 23.0, 1.0):
+        yield hour, 0.0
+    for hour in (4.0, 12.0, 16.0, 9.0, 14.25, 17.5, 21.25, 22.0, 3.0, 1.25, 0.5, 1.0):
+        yield hour, 300.0
+
+
+def _lookup_by(score, hour, sharpness):
+    scores = torch.tensor([score(hour, reading) for reading in READINGS], dtype=torch.float64)
+    weights = torch.softmax(sharpness * scores, dim=0)
+    return (weights @ torch.tensor(list(READINGS.values()), dtype=torch.float64)).item()
+
+
+def _apart(hour, reading, day=24.0):
+    """The cosine of the angle between two hands of a clock that goes around once a day."""
+    return math.cos((hour - reading) * math.tau / day)
+
+
+def _within_a_tenth_of_a_degree(expected, given):
+    return abs(float(expected) - float(given)) < 0.1
+
+
+@exercise(
+    "06.temperature",
+    inputs=hours_and_sharpness,
+    compare=_within_a_tenth_of_a_degree,
+    hint="Which two numbers describe an hour so that 23:00 and 1:00 come out close together? Check your lookup at "
+    "sharpness 0 first, and then at an hour that has a reading.",
+)
+def temperature(hour, sharpness):
+    """Hours as points on a circle; the dot product of two is the cosine of the angle between them."""
+    return _lookup_by(_apart, hour, sharpness)
+
+
+@temperature.mistake
+def midnight_is_a_wall(hour, sharpness):
+    """Your lookup is right within the day, but it takes 1:00 to be 22 hours away from 23:00. The hours of a day
+    form a circle: which keys would know that?"""
+    return _lookup_by(lambda a, b: -((a - b) ** 2) / 30, hour, sharpness)
+
+
+@temperature.mistake
+def a_clock_of_twelve_hours(hour, sharpness):
+    """Your clock goes around twice a day, so 4:00 and 16:00 have the same key, and their two readings are averaged.
+    How far should the hand turn in an hour?"""
+    return _lookup_by(lambda a, b: _apart(a, b, day=12.0), hour, sharpness)
+
+
+@temperature.mistake
+def the_hour_itself_as_the_key(hour, sharpness):
+    """Your key is the hour as a plain number, so the product is always largest for the latest reading, and 23:00 wins
+    at every hour. A dot product favors long keys: how could all keys be made equally long?"""
+    return _lookup_by(lambda a, b: a * b / 100, hour, sharpness)
+
+
+@temperature.mistake
+def always_the_closest(hour, sharpness):
+    """You return the closest reading at every sharpness. At sharpness 0 all readings should count equally: where does
+    your lookup use the sharpness?"""
+    return READINGS[max(READINGS, key=lambda reading: _apart(hour, reading))]
+
+
+@temperature.mistake
+def always_the_mean(hour, sharpness):
+    """You return the mean of the readings at every sharpness. At sharpness 300 the closest reading should win: what
+    does the sharpness multiply in your lookup?"""
+    return sum(READINGS.values()) / len(READINGS)
+
+
+@temperature.mistake
+def sharpness_as_a_temperature(hour, sharpness):
+    """You divide the scores by the sharpness, so your lookup is flat where it should be decided and decided where it
+    should be flat. Which way around does a *sharpness* act?"""
+    return _lookup_by(_apart, hour, 1 / (sharpness + 1e-3))
+
+
+def pairs_and_questions(generator):
+    """(N, P) owners and objects, and (N,) the owner asked for: four pairs as in training, and eight."""
+    for pairs in (4, 8):
+        owners = torch.from_numpy(generator.random((400, 8)).argsort(axis=1)[:, :pairs].copy())
+        objects = torch.from_numpy(generator.integers(8, size=(400, pairs)))
+        which = torch.from_numpy(generator.integers(pairs, size=(400, 1)))
+        yield owners, objects, owners.gather(1, which)[:, 0]
+
+
+def _nineteen_of_twenty(expected, given):
+    expected, given = np.asarray(expected), np.asarray(given)
+    return bool(expected.shape == given.shape and (expected == given).mean() >= 0.95)
+
+
+@exercise(
+    "06.recall",
+    inputs=pairs_and_questions,
+    compare=_nineteen_of_twenty,
+    seconds=20.0,
+    hint="Fewer than 95% of your answers are right for one of the two sizes. Print the mean weight on the right pair. "
+    "If it is small, the network does not look in the right place: does the query come from the owner in the question, "
+    "and do the keys come from the pairs? If it is large, look at what turns the output into an answer.",
+)
+def recall(owners, objects, asked):
+    """The object of the owner asked for."""
+    return objects[owners == asked[:, None]]
+
+
+@recall.mistake
+def the_place_of_the_pair(owners, objects, asked):
+    """You return *where* the right pair stands, so your network found it. Which of the pair's two numbers is the answer
+    to the question?"""
+    return (owners == asked[:, None]).long().argmax(dim=1)
+
+
+@recall.mistake
+def the_owner_again(owners, objects, asked):
+    """You return the owner in the question. The question asks what this owner *has*."""
+    return asked.clone()
+
+
+@recall.mistake
+def the_first_pair(owners, objects, asked):
+    """You return the object of the first pair, whatever the question is. Perhaps only the first row of the weights or
+    of the output is used: where does the query enter?"""
+    return objects[:, 0].clone()
+
+
+@recall.mistake
+def the_last_pair(owners, objects, asked):
+    """You return the object of the last pair, whatever the question is. Where does the query enter?"""
+    return objects[:, -1].clone()
+
+
+@recall.mistake
+def logits_in_place_of_answers(owners, objects, asked):
+    """You return eight logits for each question, or their probabilities. Which of the eight is the answer?"""
+    return F.one_hot(objects[owners == asked[:, None]], 8).double()
+
+
+unmoved_parameters = Question(
+    "06.unmoved_parameters",
+    640,
+    hint="After a backward pass, look at which parameters have no gradient. The best match turns scores into a choice: "
+    "which parameters act on the answer only through the scores?",
+    mistakes={
+        512: "You have the two matrices that make queries and keys. One table of embeddings also reaches the answer "
+        "only through the scores: whose is it?",
+        256: "You counted one matrix. The scores are made from queries *and* keys, so look at everything that acts "
+        "only through them.",
+        384: "You have one matrix and a table of embeddings. Queries and keys have a matrix each.",
+        896: "You counted all three matrices. The values still reach the answer when one of them is chosen, so which "
+        "of the three does receive a gradient?",
+        768: "You counted the matrix of the values, too, or embeddings of the pairs. Both reach the answer through the "
+        "value that was chosen, so they do receive a gradient.",
+        0: "A parameter that never receives a gradient does not move. Which parameters act on the answer only through "
+        "the scores, and what is the derivative of a best match with respect to a score?",
     },
 )

@@ -39,8 +39,38 @@ def additive_by_concatenation(Q, K, w_query, w_key, v):
     return (torch.tanh(pairs @ torch.cat((w_query, w_key), dim=1).T) @ v).view(T, S)
 
 
+READINGS = {4: 8.0, 8: 12.0, 12: 17.0, 16: 19.0, 20: 14.0, 23: 11.0}
+
+
+def temperature_by_hands_of_a_clock(hour, sharpness):
+    hand = lambda h: torch.stack((torch.cos(h * math.pi / 12), torch.sin(h * math.pi / 12)), dim=-1)  # noqa: E731
+    keys, values = hand(torch.tensor(list(READINGS)).float()), torch.tensor(list(READINGS.values()))
+    return (sharpness * keys @ hand(torch.tensor(float(hour)))).softmax(dim=0) @ values
+
+
+def temperature_by_squared_distance_around_the_day(hour, sharpness):
+    scores = [-(min(abs(hour - h), 24 - abs(hour - h)) ** 2) / 20 for h in READINGS]
+    shares = [math.exp(sharpness * (score - max(scores))) for score in scores]
+    return sum(s * v for s, v in zip(shares, READINGS.values(), strict=True)) / sum(shares)
+
+
+def recall_by_loops(owners, objects, asked):
+    return [
+        dict(zip(o.tolist(), x.tolist(), strict=True))[a]
+        for o, x, a in zip(owners, objects, asked.tolist(), strict=True)
+    ]
+
+
+def recall_by_weights(owners, objects, asked):
+    """Hard attention, written as such: all the weight on the pair whose owner is asked for."""
+    weights = (owners == asked[:, None]).double()
+    return (weights * objects).sum(dim=1).round().long().numpy()
+
+
 ALTERNATIVES = {
     "06.soft_lookup": [lookup_in_plain_python, lookup_in_numpy],
     "06.cosine_weights": [cosine_weights_by_lengths, cosine_weights_by_torch],
     "06.additive_scores": [additive_by_loops, additive_by_concatenation],
+    "06.temperature": [temperature_by_hands_of_a_clock, temperature_by_squared_distance_around_the_day],
+    "06.recall": [recall_by_loops, recall_by_weights],
 }
