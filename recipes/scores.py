@@ -5,11 +5,11 @@ key, and the turn is not told: a learner sees only the value that it should have
 keys' lengths are random, from 1/4 to 4, and mean nothing. In the task "length" each direction occurs twice, with length
 2 and with length 1/2, and the longer of the two is right.
 
-Every learner may turn queries and keys by matrices of its own and learns one sharpness. "key network" is the dot product
-with keys passed through one hidden layer of tanh; "additive, no bias" is the additive score as Bahdanau et al. (2015,
-arXiv:1409.0473) print it. Writes trained/scores/results.json: for each score and task, the share of right keys after 300 and
-600 steps by learning rate and seed, on data for choosing the learning rate and on other data for the report; the
-number of parameters; and the time that one score of the dot product and of the additive kind takes. Minutes on one core.
+Every learner may turn queries and keys by matrices of its own and learns one sharpness. "key network" is the dot
+product with keys passed through one hidden layer of tanh; "additive, no bias" is the additive score as Bahdanau et al.
+(2015, arXiv:1409.0473) print it. Writes trained/scores/results.json: for each score and task, the share of right keys
+after 300 and 600 steps by learning rate and seed, on data for choosing the learning rate and on other data for the
+report; the number of parameters; and the time that the dot product and the additive score take. Minutes on one core.
 """
 
 import json
