@@ -17,7 +17,7 @@ low_rank(T, D, r): LoRA, the frozen W beside A and B.
 markov_chain(words, P): words as nodes, probabilities as arrows, dead ends.
 multi_head(T, D, H, weights=weights): split, attend, join, W_O.
 pre_and_post_norm(): the block with its stream, both kinds side by side.
-probability_bars(labels, p, {"top-k 5": kept, "top-p 0.9": kept}): what each rule keeps of one distribution.
+probability_bars(labels, p, {"top-k 5": kept, "top-p 0.9": kept}): one distribution, and what each rule keeps of it.
 rope_plane(query, key, [(5, 2), (9, 6)], theta): a query and a key turned by their positions.
 softmax_bars({"4 components": weights, "512 components": weights}): the weights of the same number of keys, as bars.
 text_to_vectors(pieces, ids, vectors, V): text, pieces, ids, rows of the embedding table, x.

@@ -119,7 +119,7 @@ SPEECH = "Life's but a walking shadow , a poor player \n That struts and frets h
 SHARES = [0.42, 0.02, 0.01, 0.1, 0.2] + [0.25 / (len(SPEECH) - 5)] * (len(SPEECH) - 5)
 TOKENS = [*" etaoinshr", *map(chr, range(0x4E00, 0x4E00 + 30))]
 ZIPF = [1 / rank / sum(1 / r for r in range(1, 41)) for rank in range(1, 41)]
-SONG = "Out, out, brief candle! The kinger doth wore his brandle, and thou art a wisperous knight of France."
+SONG = "Out, out, <brief> candle & all! The kinger doth wore his brandle, and thou art a wisperous knight of France."
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "attention_flow": flow,
@@ -143,6 +143,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "multi_head": heads,
     "pre_and_post_norm": block,
     "probability_bars": lambda: alone(probability_bars(TOKENS, ZIPF, [p > 0.03 for p in ZIPF])),
+    "probability_bars, all": lambda: alone(probability_bars(TOKENS, ZIPF)),
     "probability_bars, rules": lambda: alone(
         probability_bars(TOKENS, ZIPF, {"top-k 5": [r < 5 for r in range(40)], "min-p 0.1": [p > 0.1 for p in ZIPF]})
     ),

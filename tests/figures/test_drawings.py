@@ -92,6 +92,7 @@ def test_a_drawing_is_xml_and_says_what_it_shows(drawing):
     assert root.tag == f"{SVG}svg"
     assert root.get("role") == "img"
     assert len(root.get("aria-label").split()) >= 6
+    assert ["".join(text.itertext()) for text in root.iter(f"{SVG}text")] == [text.content for text in drawing.texts]
     assert "drawing" in root.get("class").split()
     assert not any("id" in element.attrib for element in root.iter()), "two drawings on a page would share it"
     assert len(drawing.svg.encode()) < 25_000
@@ -209,6 +210,15 @@ def test_head_reshape_numbers_the_places_that_pytorch_does():
     drawn_numbers = [int(text.content) for text in drawing.texts if text.content.isdigit()]
     views = [x, x.view(T, H, Dh), x.view(T, H, Dh).transpose(0, 1), x.view(H, T, Dh)]
     assert drawn_numbers == [place for view in views for place in view.flatten().tolist()]
+
+
+def test_what_a_rule_keeps_is_counted():
+    kept = {"top-k 2": [True, True, False], "min-p 0.1": [True, False, True]}
+    texts = [text.content for text in figures.probability_bars("abc", [0.5, 0.3, 0.2], kept).texts]
+    assert "top-k 2 keeps 2 of 3 tokens, 80% of the probability" in texts
+    assert "min-p 0.1 keeps 2 of 3 tokens, 70% of the probability" in texts
+    everything = figures.probability_bars("abc", [0.5, 0.3, 0.2]).texts
+    assert not [text for text in everything if "of 3 tokens" in text.content]
 
 
 def test_rope_depends_on_the_distance_alone():
