@@ -1,14 +1,15 @@
 """Questions answered in the page, by the same `Question` objects that diagnose answers in the notebook.
 
-A cell that says `check("06.doubled_query", ...)` belongs to the exercise before it. If the answer is a number or a text,
-the exercise gets a box for it, and the cell is folded; if it is a function, a line that leads to the notebook.
+A cell that says `check("06.doubled_query", ...)` belongs to the exercise before it. If the answer is a number or a
+text, the exercise gets a box for it, and the cell is folded; if it is a function, a line that leads to the notebook.
 
 What the box needs is in the page, and cannot be read off its source at a glance. Each foreseen value is turned into a
 text, a salted hash of that text is a key, and the hint is encrypted with that key: extra/widgets/questions.js tries to
-open each hint with what was typed. An integer's text is its digits. A float e is matched by every x with |x - e| <= rtol |e|.
-That is an interval of ln|x| with the same width w = ln((1 + rtol) / (1 - rtol)) for every e. In a grid of step w that
-begins at ln(|e| (1 - rtol)) mod w, the interval is exactly one cell, whose number is the text. The beginning is
-published, and tells nothing of e but its place within its cell. (A linear grid would not do: its step would give e away.)
+open each hint with what was typed. An integer's text is its digits. A float e is matched by every x with
+|x - e| <= rtol |e|. That is an interval of ln|x| with the same width w = ln((1 + rtol) / (1 - rtol)) for every e. In a
+grid of step w that begins at ln(|e| (1 - rtol)) mod w, the interval is exactly one cell, whose number is the text. The
+beginning is published, and tells nothing of e but its place within its cell. (A linear grid would not do: its step
+would give e away.)
 This keeps an answer from being read by accident, not from being searched for.
 
 A mistake that is a function of the answer cannot be hashed, so here it earns the hint for the unforeseen.

@@ -4,7 +4,6 @@ import functools
 import shutil
 from pathlib import Path
 
-import pytest
 from conftest import ROOT, Build, build_book, start_book
 from notebook_trials import code, figure, glued, notebook, png, printed, store
 
@@ -160,23 +159,6 @@ def build_asking(folder: Path) -> Build:
     store(book / "chapters" / "06_asking.ipynb", PAGE)
     (book / "chapters" / "07_faults.md").write_text(FAULTS)
     return build_book(book, book, GITHUB_REPOSITORY="")
-
-
-@pytest.fixture(scope="module")
-def asking(tmp_path_factory) -> Build:
-    return build_asking(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture
-def ask(asking, visit):
-    """ask() -> the Visit of the page that asks; ask("appendices/your_record.html", width=390) -> that page's."""
-
-    def open_page(page: str = "chapters/06_asking.html", place: str = "", **options):
-        seen = visit((asking.html / page).as_uri() + place, **options)
-        seen.page.set_default_timeout(10_000)
-        return seen
-
-    return open_page
 
 
 WAYS = [{"width": 1280}, {"width": 390, "color_scheme": "dark"}]

@@ -151,3 +151,23 @@ def arithmetic(request, chromium, tmp_path_factory):
     page.goto(write_page(tmp_path_factory.mktemp("widgets"), {name: data_of(name) for name in request.module.NAMES}))
     yield lambda script, argument=None: page.evaluate(script, argument)
     page.close()
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory) -> Build:
+    """The small book of asking_pages, built once a process."""
+    from asking_pages import build_asking
+
+    return build_asking(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def ask(asking, visit):
+    """ask() -> the Visit of its page that asks; ask("appendices/your_record.html", width=390) -> of another one."""
+
+    def open_page(page: str = "chapters/06_asking.html", place: str = "", **options):
+        seen = visit((asking.html / page).as_uri() + place, **options)
+        seen.page.set_default_timeout(10_000)
+        return seen
+
+    return open_page

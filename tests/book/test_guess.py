@@ -1,7 +1,7 @@
 """Guesses: what is folded, until when, and what is said of them."""
 
 import pytest
-from asking_pages import WAYS, ask, asking, faults  # noqa: F401
+from asking_pages import WAYS, faults
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import questions
-from asking_pages import FUNCTION, QUESTIONS, REAL, TEXT, WAYS, WHOLE, ask, asking, faults  # noqa: F401
+from asking_pages import FUNCTION, QUESTIONS, REAL, TEXT, WAYS, WHOLE, faults
 from bs4 import BeautifulSoup
 from conftest import ROOT
 from playwright.sync_api import expect

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from asking_pages import WAYS, WHOLE, ask, asking, faults  # noqa: F401
+from asking_pages import WAYS, WHOLE, faults
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser

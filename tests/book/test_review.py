@@ -1,7 +1,7 @@
 """Review prompts: asked, folded, and planned in the reader's own browser."""
 
 import pytest
-from asking_pages import WAYS, ask, asking, faults  # noqa: F401
+from asking_pages import WAYS, faults
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
