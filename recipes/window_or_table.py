@@ -53,7 +53,7 @@ def main() -> None:
             "table": {**by_group(table.token_nll(test.numpy()), groups), "parameters": table_size(counted, length + 1)},
             "networks": networks,
         }
-    trained = load(TRAINED / "mlp", mlp, MLPConfig)
+    trained = load(TRAINED / "mlp")
     results[long_run.CONTEXT_LENGTH]["long_run"] = by_group(nats(trained, test), groups)
     new = times[8][8:] == 0  # eight characters that are new: did the plays hold the last four of them?
     results["new_8_with_old_4"] = float((times[4][8:][new] > 0).mean())
