@@ -112,18 +112,22 @@ def words_attention(
                 canvas.path(
                     f"M{start}C{' '.join(rest)}", "arc", f' style="stroke-width:{number(max(0.8, 9 * weight))}"'
                 )
+    printed = [
+        any(w >= least for w, (_, at) in zip(shares, places, strict=True) if at == row) for row in range(line + 1)
+    ]
+    baselines = [first + sum(44 if percent else 27 for percent in printed[:row]) for row in range(line + 1)]
     for j, (word, weight) in enumerate(zip(words, shares, strict=True)):
         if word == "\n":
             continue
         left, row = places[j]
-        y = first + 43 * row
+        y = baselines[row]
         canvas.rectangle(left, y - 14, widths[j], 20, "heat", f' rx="4" fill-opacity="{HEAT * weight / largest:.2f}"')
         if j == query:
             canvas.rectangle(left, y - 14, widths[j], 20, "line", ' rx="4"')
         canvas.text(word, left + widths[j] / 2, y, "strong" if j == query else "")
         if weight >= least:
             canvas.text(f"{100 * weight:.0f}%", left + widths[j] / 2, y + 20, "small muted")
-    canvas.reach(first + 43 * line + 24)
+    canvas.reach(baselines[-1] + (24 if printed[-1] else 10))
     seen = sorted(
         ((w, word) for w, word in zip(shares, words, strict=True) if w >= least and word != "\n"), reverse=True
     )
