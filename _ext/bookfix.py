@@ -13,6 +13,8 @@ MENDS = [
     (r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>\n?', ""),
     # settings for thebe, which is off
     (r"<script type=\"text/x-thebe-config\">[^<]*</script>\s*<script>kernelName = '\w+'</script>", ""),
+    # the button that unfolds a chapter's pages in the sidebar has no name
+    (r'(<a class="[^"]*" href="[^"]*">([^<]*)</a><details[^>]*><summary)>', r'\1 aria-label="Pages of \2">'),
     # the theme says this twice
     (r'<meta name="viewport" content="width=device-width, initial-scale=1" ?/>', ""),
     # the left column is the one part of the page outside any landmark
@@ -23,6 +25,10 @@ MENDS = [
 ]
 
 
+# what searches, on the pages that only lead to the one that does
+SEARCH = re.compile(r'(?:<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>\s*){3}')
+
+
 class MendedPages(BuiltinTemplateLoader):
     """Sphinx's template loader (its `template_bridge`), with the last word on each page."""
 
@@ -30,6 +36,8 @@ class MendedPages(BuiltinTemplateLoader):
         page = super().render(template, context)
         for wrong, right in MENDS:
             page = re.sub(wrong, right, page)
+        if context.get("pagename") != "search":
+            page = SEARCH.sub("", page)
         return page
 
 
