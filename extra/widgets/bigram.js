@@ -11,7 +11,7 @@
   const LIMIT = 20_000; // characters of text
   const SHOWN = 16; // rows and columns of the table
   const LONGEST = 60; // tokens in a sampled line
-  const END = "■";
+  const END = "∎";
 
   /** Text to sentences of tokens. As words, a line is a sentence; as characters, the whole text is one. */
   function tokenise(text, unit, ends = false) {

@@ -208,7 +208,7 @@ def test_bigram_tokens(arithmetic):
         ["To", "be", ",", "or"],
         ["not", "—", "wish'd"],
     ]
-    assert arithmetic(tokenise, ["a b\nc", "words", True]) == [["■", "a", "b", "■"], ["■", "c", "■"]]
+    assert arithmetic(tokenise, ["a b\nc", "words", True]) == [["∎", "a", "b", "∎"], ["∎", "c", "∎"]]
     assert arithmetic(tokenise, ["我\n🍊", "characters", False]) == [["我", "\n", "🍊"]]
     assert arithmetic(tokenise, ["", "characters", False]) == []
 
@@ -305,7 +305,7 @@ def test_bigram_ends_revive_the_dead_rows(show):
     line = page.get_by_role("button", name="Sample a line")
     for _ in range(2):  # the second line begins where the first one ended
         line.click()
-        assert trail(page)[0] == trail(page)[-1] == "■"
+        assert trail(page)[0] == trail(page)[-1] == "∎"
 
 
 @browser

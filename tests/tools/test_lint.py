@@ -76,9 +76,9 @@ from transformer_lib.data import shakespeare, toy
 from transformer_lib.exercises import check
 from transformer_lib.tokenizers import bpe, bytes, characters, wordpiece
 model = ngram.NGramModel(2, 5).fit(toy.tokens())
-check("01.unseen_sentence", float(model.probabilities([1, 2])[4]))
+check("01.half_a_count", float(model.using(ngram.AddK(0.5)).probabilities([1, 2])[4]))
 check("02.contexts_of_gpt2", ...)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "01.unseen_sentence: correct." in done.stdout
+    assert "01.half_a_count: correct." in done.stdout

@@ -188,6 +188,7 @@ def chains(generator):
     yield (np.array([[0.0, 1.0], [1.0, 0.0]]),)
     yield (np.array([[0.9, 0.1], [0.5, 0.5]]),)
     yield (np.array([[0.0, 2 / 3, 1 / 3], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),)
+    yield (np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]),)
     rows = generator.uniform(size=(6, 6)) + np.eye(6)
     yield (rows / rows.sum(axis=1, keepdims=True),)
 
@@ -231,21 +232,24 @@ def the_mean_of_the_rows(P):
     return P.mean(axis=0)
 
 
-unseen_sentence = Question(
-    "01.unseen_sentence",
-    1 / 3,
-    hint="The model looks at one token, the last. Which row of the table does it read, and what does that row hold?",
+half_a_count = Question(
+    "01.half_a_count",
+    3 / 11,
+    hint="The model looks at one token, the last. Take its row, add one half to each of the five counts, and divide by "
+    "the new sum of the row.",
     mistakes={
-        0: "You looked for the whole sentence, and nobody said it. The bigram model does not look that far back: of "
-        "the words before, it sees the last.",
-        2 / 3: "That is the probability of the other fruit. Count once more what follows the last word.",
-        1 / 5: "That would be an even guess over five words, as in a dead row. The row in question is alive.",
-        1 / 4: "That is this row after add-one smoothing. The model in question was counted and not smoothed.",
-        1 / 2: "Two words can follow here, but they were not seen equally often. A row is divided by its sum, and its "
-        "cells keep their ratio.",
-        1 / 9: "That is the probability of the whole sentence, with its beginning and its end. Asked is the last word "
-        "alone, when the first two are there.",
-        1: "That is the count in the cell. How often was its row used in all?",
+        1 / 3: "That is the probability without smoothing. Add one half to every count of the row first.",
+        1 / 4: "That is this row with k = 1. Here k is one half.",
+        5 / 11: "That is the probability of the other fruit. Which count is 1?",
+        1 / 2: "You added one half to the count and divided by the old sum of the row. The row has five cells, and each "
+        "of them grew.",
+        3 / 7: "You added one half to the sum of the row once. The row has five cells, and each of them grew by one half.",
+        2 / 11: "You added one half to the sum for each cell, but not to the count itself.",
+        1 / 5: "Either you looked for the whole sentence, or you took a row without counts. The bigram model reads the "
+        "row of the last word, and that row has counts.",
+        1 / 11: "That is the probability of a word that never followed *love*. *Grapes* did, once.",
+        0: "You looked for the whole sentence, which was never said. The bigram model sees only the last word.",
+        1.5: "That is the count after smoothing. By which sum is it divided?",
     },
 )
 
@@ -264,3 +268,89 @@ bits_of_surprise = Question(
         2 ** (19 / 8): "That is the perplexity. How many bits is one choice among so many?",
     },
 )
+
+
+def texts(generator):
+    """Texts in which each of the four pairs occurs, with capitals, spaces, and punctuation between letters."""
+    yield ("aabba",)
+    yield ("A bee! Aa, bb.",)
+    yield ("The quality of mercy is not strain'd, it droppeth as the gentle rain from heaven",)
+    yield ("".join(generator.choice(list("aeioubcdfgxyz .,!"), size=300)),)
+
+
+def _vowels(text):
+    return [letter in "aeiou" for letter in text.lower() if letter.isascii() and letter.isalpha()]
+
+
+def _table(pairs):
+    counts = np.zeros((2, 2))
+    for now, following in pairs:
+        counts[0 if now else 1, 0 if following else 1] += 1
+    return counts
+
+
+def _rows(counts):
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+@exercise("01.lab_vowels", inputs=texts)
+def vowel_chain(text):
+    """Letters to kinds, kinds to counts, counts to shares of their rows."""
+    kinds = _vowels(text)
+    return _rows(_table(zip(kinds, kinds[1:], strict=False)))
+
+
+@vowel_chain.mistake
+def consonants_first(text):
+    """Your rows and columns are in the other order: the first row and the first column stand for vowels."""
+    return vowel_chain(text)[::-1, ::-1]
+
+
+@vowel_chain.mistake
+def transposed(text):
+    """Each of your columns sums to 1: you ask what came *before* a vowel. Row i should say what follows kind i."""
+    kinds = _vowels(text)
+    counts = _table(zip(kinds, kinds[1:], strict=False))
+    return (counts / counts.sum(axis=0)).T
+
+
+@vowel_chain.mistake
+def counts_not_divided(text):
+    """These are counts. A row of a transition matrix sums to 1."""
+    kinds = _vowels(text)
+    return _table(zip(kinds, kinds[1:], strict=False))
+
+
+@vowel_chain.mistake
+def divided_by_all_pairs(text):
+    """Your whole table sums to 1: those are the probabilities of pairs. Divide each row by its own sum."""
+    kinds = _vowels(text)
+    counts = _table(zip(kinds, kinds[1:], strict=False))
+    return counts / counts.sum()
+
+
+@vowel_chain.mistake
+def everything_else_is_a_consonant(text):
+    """You count spaces and punctuation as consonants. Keep only the letters first, so that the last letter of a word
+    and the first of the next are neighbors."""
+    kinds = [letter in "aeiou" for letter in text.lower()]
+    return _rows(_table(zip(kinds, kinds[1:], strict=False)))
+
+
+@vowel_chain.mistake
+def capitals_lost(text):
+    """Capital letters are missing from your count, or are taken for consonants. Turn the text to lower case first."""
+    kinds = [letter in "aeiou" for letter in text if letter.isascii() and letter.isalpha()]
+    return _rows(_table(zip(kinds, kinds[1:], strict=False)))
+
+
+@vowel_chain.mistake
+def pairs_within_words_only(text):
+    """You stop at the end of each word. Markov left out what is not a letter, so the last letter of a word is followed
+    by the first letter of the next."""
+    counts = np.zeros((2, 2))
+    for word in text.lower().split():
+        kinds = _vowels(word)
+        counts += _table(zip(kinds, kinds[1:], strict=False))
+    with np.errstate(invalid="ignore"):
+        return _rows(counts)

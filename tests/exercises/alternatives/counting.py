@@ -1,6 +1,7 @@
 """Right answers to the exercises of chapter 01, written in other ways."""
 
 import math
+import re
 from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
@@ -75,7 +76,25 @@ def stationary_by_exact_elimination(P):
     return [float(row[-1]) for row in rows]
 
 
+def vowel_chain_by_a_regular_expression(text):
+    letters = re.sub("[^a-z]", "", text.lower())
+    rows = []
+    for kind in ("[aeiou]", "[^aeiou]"):
+        following = [letters[m.end()] for m in re.finditer(kind, letters) if m.end() < len(letters)]
+        vowels = sum(letter in "aeiou" for letter in following)
+        rows.append([vowels / len(following), 1 - vowels / len(following)])
+    return rows
+
+
+def vowel_chain_by_counter(text):
+    kinds = ["v" if c in "aeiou" else "c" for c in text.lower() if "a" <= c <= "z"]
+    seen = Counter(pairwise(kinds))
+    table = np.array([[seen[a, b] for b in "vc"] for a in "vc"], dtype=float)
+    return table / table.sum(axis=1)[:, None]
+
+
 ALTERNATIVES = {
+    "01.lab_vowels": [vowel_chain_by_a_regular_expression, vowel_chain_by_counter],
     "01.bigram_counts": [
         bigram_counts_by_a_loop,
         bigram_counts_by_einsum,
