@@ -124,7 +124,7 @@ SONG = "Out, out, <brief> candle & all! The kinger doth wore his brandle, and th
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "attention_flow": flow,
     "back_off": lambda: alone(
-        back_off("brew ta", [0, 0, 0, 12, 1040], {"k": 5, "l": 3, "r": 2, **dict.fromkeys("tmnb", 1)})
+        back_off("brew ta", [0, 0, 0, 12, 1040], {"k": 5, "l": 3, "<": 2, **dict.fromkeys("tmnb", 1)})
     ),
     "data_parallel": lambda: alone(data_parallel([1, 2, 4], 8)),
     "decoding_steps": lambda: alone(

@@ -13,7 +13,7 @@ from examples import EXAMPLES
 
 import figures
 from figures.drawing import Canvas, Text, number
-from figures.style import COLORS, DARK, LETTERS, OTHERS, stylesheet
+from figures.style import COLORS, LETTERS, OTHERS, stylesheet
 
 COLUMN = 342  # the width, in pixels, that the theme leaves for a figure on a screen 390 pixels wide
 SVG = "{http://www.w3.org/2000/svg}"
@@ -305,14 +305,22 @@ def test_on_a_phone_as_the_browser_sets_it(drawing, tab):
         assert not (across > 0.5 and down > 3.5), f"{a} and {b}"
 
 
+PAGES_OF = {  # how each kind of page says whether it is dark: attributes of html, of body
+    "the book, light": ('data-theme="light"', "", 0),
+    "the book, dark": ('data-theme="dark"', "", 1),
+    "JupyterLab, light": ("", 'data-jp-theme-light="true"', 0),
+    "JupyterLab, dark": ("", 'data-jp-theme-light="false"', 1),
+    "VS Code, dark": ("", 'class="vscode-dark"', 1),
+    "Colab, dark": ('theme="dark"', "", 1),
+}
+
+
 @pytest.mark.browser
-@pytest.mark.parametrize(("place", "mode"), [("", 0), *((place, 1) for place in DARK)])
-def test_a_dark_page_makes_a_dark_drawing(place, mode, tab):
-    """As each kind of page says that it is dark."""
-    element, _, attribute = place.partition("[") if "[" in place else place.partition(".")
-    given = f' class="{attribute}"' if place.startswith("body.") else " " + attribute.rstrip("]") if place else ""
-    html, body = (given if element == "html" else "", given if element == "body" else "")
-    tab.set_content(f"<!doctype html><html{html}><body{body}>{drawn('attention_flow')[0].svg}</body></html>")
+@pytest.mark.parametrize("kind", PAGES_OF)
+def test_a_dark_page_makes_a_dark_drawing(kind, tab):
+    html, body, mode = PAGES_OF[kind]
+    svg = drawn("attention_flow")[0].svg
+    tab.set_content(f"<!doctype html><html {html}><body {body}>{svg}</body></html>")
     color = tab.evaluate("getComputedStyle(document.querySelector('tspan.T')).fill")
     wanted = tuple(int(LETTERS["T"][mode][i : i + 2], 16) for i in (1, 3, 5))
     assert color == f"rgb{wanted}"
