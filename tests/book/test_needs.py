@@ -66,8 +66,10 @@ def test_formulas_code_options_and_comments_are_no_prose(tmp_path):
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     book = start_book(tmp_path_factory.mktemp("needs"), "intro", "chapters/01_old", "chapters/02_new", "appendix")
-    (book / "intro.md").write_text("# Front\n\nOld: {minutes}`chapters/01_old`; new: {minutes}`/chapters/02_new`.\n")
-    (book / "appendix.md").write_text("# Appendix\n\nText.\n")
+    (book / "intro.md").write_text("# Front\n\nText.\n")
+    (book / "appendix.md").write_text(
+        "# Appendix\n\nOld: {minutes}`chapters/01_old`; new: {minutes}`/chapters/02_new`.\n"
+    )
     exercise = ":::{exercise} A\n:label: ex-a\n\nDo it.\n:::"
     store(book / "chapters" / "01_old.ipynb", cells("word " * 398, "## Exercises\n\n" + exercise))
     depth = ":::{dropdown} In depth: more\nmore\n:::\n"
@@ -104,22 +106,24 @@ def test_other_pages_do_not(built):
     assert under_the_title(built / "appendix.html") is None
 
 
-def front(built):
-    page = BeautifulSoup((built / "intro.html").read_text(encoding="utf-8"), "html.parser")
+def appendix(built):
+    page = BeautifulSoup((built / "appendix.html").read_text(encoding="utf-8"), "html.parser")
     return page.select_one("article p").get_text()
 
 
 def test_another_page_prints_the_minutes_and_follows_them(book, built):
     """And an unknown page, or a directive without a sentence, is a warning."""
-    assert front(built) == ("Old: 2 minutes to read · 10 minutes of exercises; new: 5 minutes to read (+ 1 in depth).")
+    assert appendix(built) == (
+        "Old: 2 minutes to read · 10 minutes of exercises; new: 5 minutes to read (+ 1 in depth)."
+    )
     path = book / "chapters" / "01_old.ipynb"
     changed = nbformat.read(path, as_version=4)
     changed.cells[1].source = "word " * 1398
     nbformat.write(changed, path)
     assert build_book(book, book, GITHUB_REPOSITORY="").returncode == 0
-    assert front(built).startswith("Old: 7 minutes to read · 10")
+    assert appendix(built).startswith("Old: 7 minutes to read · 10")
 
-    (book / "intro.md").write_text("# Front\n\n{minutes}`chapters/03_lost`\n\n:::{needs}\n- a list\n:::\n")
+    (book / "appendix.md").write_text("# Appendix\n\n{minutes}`chapters/03_lost`\n\n:::{needs}\n- a list\n:::\n")
     broken = build_book(book, book, GITHUB_REPOSITORY="")
     assert broken.returncode != 0
     assert "there is no page 'chapters/03_lost'" in broken.output
