@@ -10,17 +10,20 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 
+DEEPEST = 16  # a line that is aligned further in than this starts here on a narrow screen
+
+
 def lines(code: str) -> str:
     """Pygments closes its spans at the end of each line, so that a line can be wrapped in one more."""
-    return "".join(
-        f'<span class="line" style="--in: {indentation(line)}ch">{line}\n</span>'
-        for line in code.rstrip("\n").split("\n")
-    )
+    return "".join(map(element, code.rstrip("\n").split("\n")))
 
 
-def indentation(line: str) -> int:
+def element(line: str) -> str:
     text = re.sub("<[^>]*>", "", line)
-    return len(text) - len(text.lstrip(" "))
+    depth = len(text) - len(text.lstrip(" "))
+    if depth > DEEPEST and line.startswith(" " * depth):
+        line = f'<span class="in">{" " * depth}</span>{line[depth:]}'
+    return f'<span class="line" style="--in: {min(depth, DEEPEST)}ch">{line}\n</span>'
 
 
 def mark(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:

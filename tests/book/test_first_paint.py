@@ -28,7 +28,7 @@ def site(tmp_path_factory):
 def files(site, page):
     found = BeautifulSoup((site / page).read_text(encoding="utf-8"), "html.parser")
     addresses = [tag.get("src") or tag.get("href") for tag in found.select("script[src], link[rel=stylesheet]")]
-    return {address.split("?")[0].rsplit("/", 1)[1].split(".")[0] for address in addresses}
+    return {address.split("?")[0].rpartition("/")[2].split(".")[0] for address in addresses}
 
 
 def test_pages_load_what_is_on_them(site):

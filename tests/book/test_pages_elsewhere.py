@@ -13,7 +13,9 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("page", pages())
 def test_page_on_a_telephone(page, site, serve, visit):
     seen = visit(f"{serve(site)}/{page}", width=390)
+    seen.page.evaluate("() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     assert seen.overflow() == []
+    assert seen.clipped() == []
     assert seen.accessibility(colours=False) == []
 
 
@@ -44,6 +46,13 @@ def test_figures_take_on_the_colour_of_a_dark_page(site, visit):
     paper = seen.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     assert paper == f"rgb({red}, {green}, {blue})"
     assert max(red, green, blue) < 64
+
+
+def test_clipped_code_is_seen(tmp_path: Path, visit):
+    line = f'<span class="line">{"x" * 90}</span>'
+    wide, wrapped = f"<pre>{line}</pre>", f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{line}</pre>'
+    (tmp_path / "code.html").write_text(f"<!DOCTYPE html><title>Code</title>{wide}{wrapped}", encoding="utf-8")
+    assert visit((tmp_path / "code.html").as_uri(), width=390).clipped() == ["x" * 80]
 
 
 def test_faults_are_seen(tmp_path: Path, visit):

@@ -19,6 +19,7 @@ def pages() -> list[str]:
     """The addresses of the book's pages, from the files they are made of."""
     notebooks = [p for p in sorted((ROOT / "chapters").rglob("*.ipynb")) if ".ipynb_checkpoints" not in p.parts]
     sources = [ROOT / "intro.md", *notebooks, *sorted((ROOT / "appendices").glob("*.md"))]
+    sources += sorted((ROOT / "reference").glob("*.md"))
     return [p.relative_to(ROOT).with_suffix(".html").as_posix() for p in sources] + ["search.html", "genindex.html"]
 
 
@@ -60,6 +61,21 @@ class Visit:
                 const wide = [...document.body.querySelectorAll("*")].filter(
                     (element) => element.getBoundingClientRect().right > width + 1);
                 return wide.slice(0, 5).map((element) => element.outerHTML.slice(0, 120));
+            }"""
+        )
+
+    def clipped(self) -> list[str]:
+        """Code that a reader would have to push sideways, and formulas that end beyond the screen."""
+        return self.page.evaluate(
+            """() => {
+                const wide = (e) => e.getClientRects().length && e.scrollWidth > e.clientWidth + 1;
+                const code = [...document.querySelectorAll("pre:has(> .line)")].filter(wide);
+                const edge = document.documentElement.clientWidth;
+                const formulas = [...document.querySelectorAll("mjx-container")].filter((e) => {
+                    const box = e.closest(".math, .equations mjx-container, .pst-scrollable-table-container, table") ?? e;
+                    return Math.min(e.getBoundingClientRect().right, box.getBoundingClientRect().right) > edge;
+                });
+                return [...code, ...formulas].map((e) => e.textContent.slice(0, 80));
             }"""
         )
 
