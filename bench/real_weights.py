@@ -24,7 +24,8 @@ from torch import nn
 
 from transformer_lib.generation import generate
 from transformer_lib.pretrained import smollm2
-from transformer_lib.pretrained.hugging_face import llama_to_hf
+from transformer_lib.pretrained.hugging_face import to_hf
+from transformer_lib.runtime import store_by_columns
 
 COPIED = 2**28  # bytes, far more than a cache holds
 
@@ -103,7 +104,7 @@ def rows_of(threads, prompt, tokens, rounds, model):
         ours = make()
         runs = {OURS: functools.partial(generate, ours, temperature=0)}
         if name != "int8":
-            runs["transformers"] = greedily(llama_to_hf(ours))
+            runs["transformers"] = greedily(to_hf(ours))
         if name == "float32":
             if not torch.equal(*(write(prompt, tokens) for write in runs.values())):
                 raise SystemExit("theirs writes another text: what follows would compare two models")
@@ -130,6 +131,7 @@ def main() -> None:
     started = time.process_time()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model, tokenizer = smollm2()
+    store_by_columns(model)
     loading = time.process_time() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"loading: {loading:.1f} s of CPU, peak memory {peak / 1e6:.2f} GB, {before / 1e6:.2f} before it")

@@ -10,7 +10,7 @@ from transformers import BertForMaskedLM, BertForPreTraining
 
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.bert import BertConfig, bert_for_pre_training
-from transformer_lib.pretrained.bert_pre_training import bert_for_pre_training_from_hf, bert_for_pre_training_to_hf
+from transformer_lib.pretrained.hugging_face import bert_for_pre_training_from_hf, to_hf
 
 sizes = st.integers(1, 3)
 
@@ -50,7 +50,7 @@ def test_there_and_back_is_the_same_model(dtype):
     model = theirs().to(dtype).train()
     ours = bert_for_pre_training_from_hf(model)
     assert ours.training and {p.dtype for p in ours.parameters()} == {dtype}
-    back = bert_for_pre_training_to_hf(ours.eval())
+    back = to_hf(ours.eval())
     assert not back.training
     assert model.state_dict().keys() == back.state_dict().keys()
     for name, tensor in model.state_dict().items():
@@ -63,7 +63,7 @@ def test_ours_goes_there():
     )
     ours = randomise(bert_for_pre_training(config).double()).eval()
     tokens = torch.arange(8)[None]
-    model = bert_for_pre_training_to_hf(ours)
+    model = to_hf(ours)
     words, sentence = ours(tokens)
     close(model(tokens).prediction_logits, words, atol=1e-9)
     close(model(tokens).seq_relationship_logits, sentence, atol=1e-9)

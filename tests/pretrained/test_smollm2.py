@@ -11,7 +11,7 @@ from transformer_lib.data import weights
 from transformer_lib.generation import generate
 from transformer_lib.pretrained import smollm2
 from transformer_lib.pretrained.gguf import GGUF
-from transformer_lib.pretrained.hugging_face import llama_to_hf
+from transformer_lib.pretrained.hugging_face import to_hf
 
 QUESTION = [{"role": "user", "content": "What is gravity?"}]
 
@@ -47,7 +47,7 @@ def test_a_hundred_tokens_of_greedy_text_and_their_logits_are_those_of_transform
     tokens = generate(model, prompt, 100, temperature=0)
     assert tokenizer.decode(tokens[0, prompt.shape[1] :]).startswith("Gravity is a fundamental concept in physics")
     with torch.no_grad():
-        ours, theirs = model(tokens), llama_to_hf(model)(tokens).logits
+        ours, theirs = model(tokens), to_hf(model)(tokens).logits
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4)
     # Each token is the one they would have written after those before it: so would they have written all of them.
     assert torch.equal(theirs[0, prompt.shape[1] - 1 : -1].argmax(dim=-1), tokens[0, prompt.shape[1] :])

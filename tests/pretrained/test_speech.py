@@ -12,7 +12,8 @@ from reference import randomise
 from transformer_lib.data import recordings, weights
 from transformer_lib.pretrained import transcribe, whisper_tiny_en
 from transformer_lib.pretrained.ctranslate2 import CTranslate2
-from transformer_lib.pretrained.speech import SpeechTokenizer, whisper_from_ctranslate2
+from transformer_lib.pretrained.speech import SpeechTokenizer
+from transformer_lib.pretrained.whisper_ctranslate2 import whisper_from_ctranslate2
 from transformer_lib.spectrograms import log_mel
 from transformer_lib.tokenizers.bpe import BPETokenizer
 

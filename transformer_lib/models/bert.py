@@ -87,10 +87,11 @@ class BertForPreTraining(nn.Module):
         *,
         mask: Bool[Tensor, "..."] | None = None,
         segments: Int[Tensor, "B T"] | None = None,
-    ) -> tuple[Float[Tensor, "B T V"], Float[Tensor, "B 2"]]:
+        at: Int[Tensor, " N"] | None = None,
+    ) -> tuple[Float[Tensor, "*N V"], Float[Tensor, "B 2"]]:
         """Return the logits of both heads: see MaskedLanguageModel, which takes the same arguments."""
         x = self.masked.encode(tokens, mask=mask, segments=segments)
-        return self.masked.head(x), self.next_sentence(x)
+        return self.masked.head(x if at is None else x.flatten(end_dim=1)[at]), self.next_sentence(x)
 
 
 @registered

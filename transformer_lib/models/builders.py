@@ -152,7 +152,17 @@ def validate_as_built(model: nn.Module) -> None:
         )
     with torch.device("meta"):
         again = builders()[plain.builder](plain.config)
+    found, wanted = _modules(plain), _modules(again)
     try:
+        for name in wanted | found:
+            if name in found and name in wanted and not isinstance(found[name], type(wanted[name])):
+                raise ValueError(f"{name} is a {type(found[name]).__name__} and not a {type(wanted[name]).__name__}")
         validate_shapes(shapes_of(plain), shapes_of(again))
     except ValueError as error:
         raise ValueError(f"model is not as {plain.builder}() builds it of model.config: {error}") from error
+
+
+def _modules(model: nn.Module) -> dict[str, nn.Module]:
+    """Name the parts, plainly: of a part that is compiled, the part."""
+    named = model.named_modules(remove_duplicate=False)
+    return {name.replace("._orig_mod", ""): module for name, module in named}

@@ -5,12 +5,15 @@
 so that the product of two of them is the cosine of their angle: 1 for sentences that the model takes to mean the same.
 """
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from transformer_lib.architectures import MaskedLanguageModel
 from transformer_lib.masks import padding_mask
+from transformer_lib.models.bert import BertConfig, bert
+from transformer_lib.models.builders import registered
 
 
 class SentenceEncoder(nn.Module):
@@ -35,3 +38,16 @@ class SentenceEncoder(nn.Module):
         x = self.encoder.encode(tokens, mask=real)
         weights = real[:, 0, 0, :, None].to(x.dtype)  # (B, T, 1)
         return F.normalize((x * weights).sum(dim=1), dim=-1)  # the sum points where the mean does
+
+
+@registered
+def sentence_encoder(config: BertConfig, generator: torch.Generator | None = None) -> SentenceEncoder:
+    """Build the model with fresh weights.
+
+    Args:
+        config: The sizes of its encoder.
+        generator: The source of the random weights; None takes PyTorch's global one.
+    """
+    encoder = bert(config, generator)
+    encoder.head = nn.Identity()
+    return SentenceEncoder(encoder)

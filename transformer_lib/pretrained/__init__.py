@@ -1,10 +1,14 @@
-"""Weights that others trained: readers of their files, and key tables into this library's models.
+"""Weights that others trained, in this library's models.
 
     model, tokenizer = smollm2()            a LLaMA that answers; generate(model, tokenizer.chat(messages), …)
     model, tokenizer = minilm()             a BERT that compares sentences; embed(model, tokenizer, sentences)
     model, tokenizer = whisper_tiny_en()    an encoder-decoder that hears; transcribe(model, tokenizer, sound)
 
-Weights come from pinned archives whose hash is checked each time; nothing in a file is run or unpickled.
+Weights come from pinned archives whose hash is checked each time; nothing in a file is run or unpickled. Below that are
+
+    files           gguf, gguf_formats, ctranslate2: what is in them, as a mapping from names to tensors
+    conversion      renaming, key_tables: whose tensor is whose; hugging_face, llama_gguf, whisper_ctranslate2
+    tasks           sentences (embed), speech (transcribe)
 """
 
 from transformer_lib.architectures import EncoderDecoder, LanguageModel
@@ -14,8 +18,8 @@ from transformer_lib.pretrained.ctranslate2 import CTranslate2
 from transformer_lib.pretrained.gguf import GGUF
 from transformer_lib.pretrained.llama_gguf import llama_from_gguf, tokenizer_from_gguf
 from transformer_lib.pretrained.sentences import embed, sentence_encoder_from_files
-from transformer_lib.pretrained.speech import SpeechTokenizer, transcribe, whisper_from_ctranslate2
-from transformer_lib.runtime import store_by_columns
+from transformer_lib.pretrained.speech import SpeechTokenizer, transcribe
+from transformer_lib.pretrained.whisper_ctranslate2 import whisper_from_ctranslate2
 from transformer_lib.tokenizers.chat import ChatTokenizer
 from transformer_lib.tokenizers.wordpiece import WordPieceTokenizer
 
@@ -25,7 +29,8 @@ __all__ = ["embed", "minilm", "smollm2", "transcribe", "whisper_tiny_en"]
 def smollm2() -> tuple[LanguageModel, ChatTokenizer]:
     """Load SmolLM2-135M-Instruct: a LLaMA of 30 layers, tuned to answer in English, and its tokenizer.
 
-    Its weights were quantised to 4 bits; here they are float32, 540 MB in memory. The archive is 93 MB.
+    Its weights were quantised to 4 bits; here they are float32, 540 MB in memory. The archive is 93 MB. On a CPU
+    `runtime.store_by_columns(model)` makes it write faster.
 
     Returns:
         The model in evaluation mode, and its tokenizer, whose `chat` writes a conversation.
@@ -36,9 +41,7 @@ def smollm2() -> tuple[LanguageModel, ChatTokenizer]:
     file = GGUF(weights.SMOLLM2.path(weights.SMOLLM2_FILE, thorough=True))
     tokenizer = tokenizer_from_gguf(file)
     assert isinstance(tokenizer, ChatTokenizer)
-    model = llama_from_gguf(file)
-    store_by_columns(model)
-    return model, tokenizer
+    return llama_from_gguf(file), tokenizer
 
 
 def minilm() -> tuple[SentenceEncoder, WordPieceTokenizer]:

@@ -8,6 +8,7 @@ from transformer_lib.pretrained.renaming import (
     TRANSPOSED,
     Row,
     neighbours_to_halves,
+    prefixed,
     table,
 )
 
@@ -96,7 +97,7 @@ BERT_ENCODER_KEYS = table(
     ),
 )
 
-BERT_KEYS = [row._replace(theirs=f"bert.{row.theirs}") for row in BERT_ENCODER_KEYS] + table(
+BERT_KEYS = prefixed(BERT_ENCODER_KEYS, theirs="bert.") + table(
     ("cls.predictions.transform.dense.weight", "head.transform.weight"),
     ("cls.predictions.transform.dense.bias", "head.transform.bias"),
     ("cls.predictions.transform.LayerNorm.weight", "head.norm.weight"),
@@ -104,6 +105,13 @@ BERT_KEYS = [row._replace(theirs=f"bert.{row.theirs}") for row in BERT_ENCODER_K
     ("cls.predictions.decoder.weight", "head.vocabulary.weight"),
     ("cls.predictions.decoder.bias", "head.vocabulary.bias"),
     ("cls.predictions.bias", "head.vocabulary.bias"),
+)
+
+BERT_PRE_TRAINING_KEYS = prefixed(BERT_KEYS, ours="masked.") + table(
+    ("bert.pooler.dense.weight", "next_sentence.pooler.weight"),
+    ("bert.pooler.dense.bias", "next_sentence.pooler.bias"),
+    ("cls.seq_relationship.weight", "next_sentence.classes.weight"),
+    ("cls.seq_relationship.bias", "next_sentence.classes.bias"),
 )
 
 

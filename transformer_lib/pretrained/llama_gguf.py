@@ -7,10 +7,11 @@ not build (scaled rotary positions, experts, another cut of the text) is refused
 from typing import Any
 
 from transformer_lib.architectures import LanguageModel
+from transformer_lib.models.builders import build_with
 from transformer_lib.models.llama import LlamaConfig, llama
 from transformer_lib.pretrained.gguf import GGUF
 from transformer_lib.pretrained.key_tables import llama_gguf_keys
-from transformer_lib.pretrained.renaming import Uninitialised, adopt, expand, to_ours
+from transformer_lib.pretrained.renaming import expand, from_theirs
 from transformer_lib.tokenizers.bpe import BPETokenizer
 from transformer_lib.tokenizers.chat import ChatTemplate, ChatTokenizer
 from transformer_lib.tokenizers.pretokenize import GPT2, GPT2_SINGLE_DIGITS
@@ -39,11 +40,8 @@ def llama_from_gguf(file: GGUF) -> LanguageModel:
         ValueError: If it is no LLaMA, asks for what is not built here, or lacks a tensor or has one too many.
     """
     config = _config(file)
-    with Uninitialised():
-        model = llama(config)
     rows = llama_gguf_keys(config.n_heads, config.n_kv_heads or config.n_heads, tied=config.tied)
-    adopt(model, to_ours(expand(rows, config.n_layers), file))
-    return model.eval()
+    return build_with(llama, config, from_theirs(expand(rows, config.n_layers), file)).eval()
 
 
 def tokenizer_from_gguf(file: GGUF) -> BPETokenizer:
@@ -52,9 +50,9 @@ def tokenizer_from_gguf(file: GGUF) -> BPETokenizer:
     Raises:
         ValueError: If it is another kind of tokenizer, or its conversations are written in a way not known here.
     """
-    _require(file, "tokenizer.ggml.model", "gpt2")
-    _require(file, "tokenizer.ggml.add_bos_token", False, None)
-    pattern = _PATTERNS[_require(file, "tokenizer.ggml.pre", *_PATTERNS)]
+    _validated(file, "tokenizer.ggml.model", "gpt2")
+    _validated(file, "tokenizer.ggml.add_bos_token", False, None)
+    pattern = _PATTERNS[_validated(file, "tokenizer.ggml.pre", *_PATTERNS)]
     tokens: list[str] = _value(file, "tokenizer.ggml.tokens", list)
     kinds: list[int] = _value(file, "tokenizer.ggml.token_type", list)
     merges: list[str] = _value(file, "tokenizer.ggml.merges", list)
@@ -75,7 +73,7 @@ def tokenizer_from_gguf(file: GGUF) -> BPETokenizer:
 
 
 def _config(file: GGUF) -> LlamaConfig:
-    _require(file, "general.architecture", "llama")
+    _validated(file, "general.architecture", "llama")
     config = LlamaConfig(
         **{ours: _value(file, theirs, int) for ours, theirs in _SIZES.items()},
         vocab_size=len(_value(file, "tokenizer.ggml.tokens", list)),
@@ -93,7 +91,7 @@ def _config(file: GGUF) -> LlamaConfig:
         "llama.rope.scaling.type": "none",
     }
     for name, value in built.items():
-        _require(file, name, value, None)
+        _validated(file, name, value, None)
     for name, value in file.metadata.items():
         if name.startswith("llama.") and name not in {*_SIZES.values(), _EPS, _BASE, _KV_HEADS, *built}:
             raise ValueError(f"path={file.path!r} has {name}={value!r}, which is not built here: use llama.cpp")
@@ -107,7 +105,7 @@ def _value(file: GGUF, name: str, kind: type) -> Any:
     return value
 
 
-def _require(file: GGUF, name: str, *allowed: Any) -> Any:
+def _validated(file: GGUF, name: str, *allowed: Any) -> Any:
     value = file.metadata.get(name)
     if value not in allowed:
         rule = " or ".join(map(repr, allowed))

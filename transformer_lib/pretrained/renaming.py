@@ -5,18 +5,17 @@ find. A model with one weight wrong still runs, and only says less.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
 
 class Transform(NamedTuple):
     """What becomes of a tensor on the way here, as one or several, and on the way back."""
 
     name: str
-    to_ours: Callable[[Tensor, int], tuple[Tensor, ...]]
+    from_theirs: Callable[[Tensor, int], tuple[Tensor, ...]]
     to_theirs: Callable[[tuple[Tensor, ...]], Tensor]
 
 
@@ -65,6 +64,11 @@ class Row(NamedTuple):
     transform: Transform = AS_IS
 
 
+def prefixed(rows: Iterable[Row], *, theirs: str = "", ours: str = "") -> list[Row]:
+    """The table of a model that is a part of another one, there, here, or both."""
+    return [row._replace(theirs=theirs + row.theirs, ours=tuple(ours + name for name in row.ours)) for row in rows]
+
+
 def table(*rows: tuple[str, str] | tuple[str, str, Transform]) -> list[Row]:
     """A table of rows (their name, our names with spaces between, transform)."""
     return [Row(theirs, tuple(ours.split()), *transform) for theirs, ours, *transform in rows]
@@ -79,7 +83,7 @@ def expand(rows: Iterable[Row], n_layers: int) -> list[Row]:
     ]
 
 
-def to_ours(rows: Iterable[Row], theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def from_theirs(rows: Iterable[Row], theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename and transform the tensors of a whole model.
 
     Args:
@@ -93,10 +97,10 @@ def to_ours(rows: Iterable[Row], theirs: Mapping[str, Tensor]) -> dict[str, Tens
         ValueError: If a tensor is missing or unknown, or two that are shared here differ.
     """
     rows = list(rows)
-    refuse_difference("their tensors", theirs, [row.theirs for row in rows])
+    validate_names("their tensors", theirs, [row.theirs for row in rows])
     ours: dict[str, Tensor] = {}
     for row in rows:
-        for name, part in zip(row.ours, row.transform.to_ours(theirs[row.theirs], len(row.ours)), strict=True):
+        for name, part in zip(row.ours, row.transform.from_theirs(theirs[row.theirs], len(row.ours)), strict=True):
             if name in ours and not torch.equal(ours[name], part):
                 raise ValueError(f"{row.theirs} differs from another tensor that is {name} too: here they are one")
             ours[name] = part
@@ -110,76 +114,18 @@ def to_theirs(rows: Iterable[Row], ours: Mapping[str, Tensor]) -> dict[str, Tens
         ValueError: If a tensor is missing or unknown.
     """
     rows = list(rows)
-    refuse_difference("our tensors", ours, [name for row in rows for name in row.ours])
+    validate_names("our tensors", ours, [name for row in rows for name in row.ours])
     return {row.theirs: row.transform.to_theirs(tuple(ours[name] for name in row.ours)) for row in rows}
 
 
-def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into a model: each of them, and none left as it was.
+def validate_names(what: str, got: Iterable[str], wanted: Iterable[str]) -> None:
+    """Raise a ValueError that lists names missing and names unknown, if there are any.
 
     Args:
-        model: Changed in place.
-        tensors: One for each name of its state_dict, of the same shape.
-
-    Raises:
-        ValueError: If one is missing, unknown, of another shape, or unlike one that the model shares with it.
+        what: The tensors, for the message.
+        got: Their names.
+        wanted: The names they must have.
     """
-    state = model.state_dict()
-    refuse_difference("the tensors", tensors, list(state))
-    for name, tensor in tensors.items():
-        _refuse_shape(name, tensor, state[name])
-        state[name].copy_(tensor)
-    for name, tensor in tensors.items():
-        if not torch.equal(state[name], tensor.to(state[name])):
-            raise ValueError(f"{name} is shared with another tensor in the model, and the two that were given differ")
-
-
-class Uninitialised(TorchFunctionMode):
-    """While it is entered, a model that is built draws no random weights: for one that is about to get others.
-
-    Most of its memory is then never touched, so that building it costs neither time nor space.
-    """
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Leave out what fills a tensor with random numbers."""
-        if getattr(function, "__module__", "") == nn.init.__name__:
-            return (kwargs or {}).get("tensor", args[0] if args else None)
-        if function in (Tensor.normal_, Tensor.uniform_):  # within trunc_normal_, which draws until all are in bounds
-            return args[0].zero_()
-        return function(*args, **kwargs or {})
-
-
-def adopt(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Make tensors the parameters of a model, in place of its own: nothing is copied.
-
-    Args:
-        model: Changed in place; what it shares, it still shares.
-        tensors: One for each name of its state_dict, of the same shape.
-
-    Raises:
-        ValueError: As `fill` does.
-    """
-    state = model.state_dict(keep_vars=True)
-    refuse_difference("the tensors", tensors, list(state))
-    parameters: dict[int, nn.Parameter] = {}
-    for name, tensor in tensors.items():
-        _refuse_shape(name, tensor, state[name])
-        parameter = nn.Parameter(tensor, requires_grad=state[name].requires_grad)
-        parameter = parameters.setdefault(id(state[name]), parameter)
-        if parameter.data_ptr() != tensor.data_ptr() and not torch.equal(parameter, tensor):
-            raise ValueError(f"{name} is shared with another tensor in the model, and the two that were given differ")
-    for name in tensors:  # only now: a model that is refused something stays as it was
-        owner, _, own_name = name.rpartition(".")
-        setattr(model.get_submodule(owner), own_name, parameters[id(state[name])])
-
-
-def _refuse_shape(name: str, tensor: Tensor, wanted: Tensor) -> None:
-    if tensor.shape != wanted.shape:
-        raise ValueError(f"{name} of shape {tuple(tensor.shape)} must be {tuple(wanted.shape)}, as in the model")
-
-
-def refuse_difference(what: str, got: Iterable[str], wanted: Iterable[str]) -> None:
-    """Raise a ValueError that lists names missing and names unknown, if there are any."""
     missing, unknown = sorted(set(wanted) - set(got)), sorted(set(got) - set(wanted))
     if missing or unknown:
         raise ValueError(f"{what} do not match: missing {missing}, unknown {unknown}")

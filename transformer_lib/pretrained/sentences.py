@@ -1,4 +1,7 @@
-"""MiniLM: a BERT of six layers that was distilled from a larger one, then trained on a billion pairs of sentences."""
+"""Sentences as vectors: MiniLM, a BERT of six layers, distilled from a larger one and trained on a billion pairs.
+
+It is read from files of the transformers library, and `embed` puts it to use.
+"""
 
 import json
 from collections.abc import Sequence
@@ -11,11 +14,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from transformer_lib.models.bert import BertConfig, bert
-from transformer_lib.models.sentence_encoder import SentenceEncoder
+from transformer_lib.models.bert import BertConfig
+from transformer_lib.models.builders import build_with
+from transformer_lib.models.sentence_encoder import SentenceEncoder, sentence_encoder
 from transformer_lib.pretrained.hugging_face import BERT
 from transformer_lib.pretrained.key_tables import BERT_ENCODER_KEYS
-from transformer_lib.pretrained.renaming import Uninitialised, adopt, expand, to_ours
+from transformer_lib.pretrained.renaming import expand, from_theirs, prefixed
 from transformer_lib.tokenizers.wordpiece import WordPieceTokenizer
 
 # A constant, and a layer over the first token that these sentence vectors leave out.
@@ -42,12 +46,9 @@ def sentence_encoder_from_files(config: Path, weights: Path) -> SentenceEncoder:
     for name, built in {**BERT.built, "position_embedding_type": ("absolute",)}.items():
         if options.get(name, built[0]) not in built:
             raise ValueError(f"config={str(config)!r} has {name}={options[name]!r}, which must be {built[0]!r}")
-    with Uninitialised():
-        encoder = bert(sizes)
-    encoder.head = nn.Identity()
-    rows = expand(BERT_ENCODER_KEYS, sizes.n_layers)
-    adopt(encoder, to_ours(rows, {name: tensor for name, tensor in tensors.items() if name not in _UNUSED}))
-    return SentenceEncoder(encoder).eval()
+    rows = expand(prefixed(BERT_ENCODER_KEYS, ours="encoder."), sizes.n_layers)
+    used = {name: tensor for name, tensor in tensors.items() if name not in _UNUSED}
+    return build_with(sentence_encoder, sizes, from_theirs(rows, used)).eval()
 
 
 @torch.no_grad()
@@ -66,6 +67,7 @@ def embed(model: SentenceEncoder, tokenizer: WordPieceTokenizer, sentences: Sequ
         raise ValueError(f"sentences={sentences!r} must be a list of at least one text")
     start, end = tokenizer.special_tokens["[CLS]"], tokenizer.special_tokens["[SEP]"]
     words = [tokenizer.encode(sentence, parse_special=False)[: LONGEST - 2] for sentence in sentences]
-    rows = [torch.tensor([start, *ids, end]) for ids in words]
-    lengths = torch.tensor([len(row) for row in rows])
+    device = next(model.parameters()).device
+    rows = [torch.tensor([start, *ids, end], device=device) for ids in words]
+    lengths = torch.tensor([len(row) for row in rows], device=device)
     return model(nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)  # [PAD] is 0, and masked

@@ -1,4 +1,4 @@
-"""Whisper from a file of CTranslate2, and how it writes down what it hears.
+"""How Whisper writes down what it hears.
 
 The decoder begins with two special tokens, "<|startoftranscript|>" and "<|notimestamps|>", and writes the likeliest
 token until "<|endoftext|>". Some tokens it never writes: marks of music or of applause, brackets, and at the start
@@ -16,26 +16,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from transformer_lib.architectures import EncoderDecoder
-from transformer_lib.models.whisper import WhisperConfig, whisper
-from transformer_lib.pretrained.ctranslate2 import CTranslate2
-from transformer_lib.pretrained.key_tables import WHISPER_KEYS
-from transformer_lib.pretrained.renaming import Uninitialised, adopt, expand, to_ours
 from transformer_lib.spectrograms import log_mel
 from transformer_lib.tokenizers.bpe import BPETokenizer, Merge
 from transformer_lib.tokenizers.tokenizer_json import read_bpe
 
 START, NO_TIMES, END = "<|startoftranscript|>", "<|notimestamps|>", "<|endoftext|>"
-
-# What CTranslate2 could build otherwise, and the one way that is built here: 3 is GELU.
-_BUILT = {
-    "decoder/activation": 3,
-    "decoder/alibi": 0,
-    "decoder/pre_norm": 1,
-    "decoder/scale_embeddings": 0,
-    "decoder/start_from_zero_embedding": 0,
-}
-_HEADS = ("encoder/num_heads", "decoder/num_heads")
-_UNUSED = {"decoder/alignment_heads", "decoder/alignment_layer"}
 
 
 class SpeechTokenizer(BPETokenizer):
@@ -62,7 +47,11 @@ class SpeechTokenizer(BPETokenizer):
 
     @classmethod
     def from_files(cls, words: Path, rules: Path) -> "SpeechTokenizer":
-        """Read a `tokenizer.json`, and the `config.json` of CTranslate2 with what is never written.
+        """Read a tokenizer's files.
+
+        Args:
+            words: `tokenizer.json`.
+            rules: The `config.json` of CTranslate2, with what is never written.
 
         Raises:
             ValueError: a file is another one, or damaged.
@@ -75,51 +64,6 @@ class SpeechTokenizer(BPETokenizer):
                 f"rules={str(rules)!r} must have suppress_ids and suppress_ids_begin: {error!r}"
             ) from error
         return cls(**read_bpe(words), never=never, never_first=never_first)
-
-
-def whisper_from_ctranslate2(file: CTranslate2) -> EncoderDecoder:
-    """Make the model of a file, in float32 and in evaluation mode.
-
-    Raises:
-        ValueError: If it is no Whisper, asks for what is not built here, or lacks a tensor or has one too many.
-    """
-    if file.kind != "WhisperSpec":
-        raise ValueError(f"path={file.path!r} holds a {file.kind}, and must hold a WhisperSpec: no other is built here")
-    for name, value in _BUILT.items():
-        if name in file and file[name].tolist() != value:
-            raise ValueError(f"path={file.path!r} has {name}={file[name].tolist()}, which must be {value}")
-    config = _config(file)
-    with Uninitialised():
-        model = whisper(config)
-    settings = {*_BUILT, *_HEADS, *_UNUSED}
-    tensors = {name: tensor for name, tensor in file.items() if name not in settings}
-    adopt(model, to_ours(expand(WHISPER_KEYS, config.n_layers), tensors))
-    return model.eval()
-
-
-def _config(file: CTranslate2) -> WhisperConfig:
-    def shape(name: str, n: int) -> tuple[int, ...]:
-        found = tuple(file[name].shape) if name in file else None
-        if found is None or len(found) != n:
-            raise ValueError(f"path={file.path!r} has {name} of shape {found}, which must have {n} dimensions")
-        return found
-
-    heads = {int(file[name]) if name in file and file[name].ndim == 0 else None for name in _HEADS}
-    if len(heads) > 1 or None in heads:
-        raise ValueError(f"path={file.path!r} must have {' and '.join(_HEADS)}, the same number")
-    (source_length, d_model), (context_length, _) = (
-        shape(f"{side}/position_encodings/encodings", 2) for side in ("encoder", "decoder")
-    )
-    return WhisperConfig(
-        vocab_size=shape("decoder/embeddings/weight", 2)[0],
-        d_model=d_model,
-        n_layers=sum(name.startswith("encoder/layer_") and name.endswith("linear_0/bias") for name in file) // 2,
-        n_heads=heads.pop() or 0,
-        d_ff=shape("encoder/layer_0/ffn/linear_0/bias", 1)[0],
-        n_mels=shape("encoder/conv1/weight", 3)[1],
-        source_length=source_length,
-        context_length=context_length,
-    )
 
 
 @torch.no_grad()
@@ -142,11 +86,12 @@ def transcribe(
     """
     if max_tokens < 1:
         raise ValueError(f"max_tokens={max_tokens} must be at least 1: nothing would be written")
-    memory = model.encode(log_mel(sound)[None])
+    device = next(model.parameters()).device
+    memory = model.encode(log_mel(sound.to(device))[None])
     cache = model.new_cache(len(tokenizer.prompt) + max_tokens, memory.shape[1])
     new, written = tokenizer.prompt, list[int]()
     while len(written) < max_tokens:
-        logits = model.decode(torch.tensor([new]), memory, cache=cache)[0, -1]
+        logits = model.decode(torch.tensor([new], device=device), memory, cache=cache)[0, -1]
         logits[tokenizer.never if written else tokenizer.never + tokenizer.never_first] = -math.inf
         logits[tokenizer.vocab_size :] = -math.inf  # times, which the prompt forbids
         token = int(logits.argmax())
