@@ -26,10 +26,10 @@ from transformer_lib.positions import LearnedPositions, sinusoidal_positions
 from transformer_lib.schedules import trapezoid
 from transformer_lib.tokenizers.characters import CharacterTokenizer
 from transformer_lib.training import (
-    Lines,
+    PassageSampler,
     TrainConfig,
+    autocast,
     cross_entropy,
-    in_bfloat16,
     mask_tokens,
     masked_token_loss,
     pre_training_loss,
@@ -61,9 +61,9 @@ def config_of(tokenizer: CharacterTokenizer) -> BertConfig:
     return BertConfig(vocab_size=tokenizer.vocab_size + len(MARKS), **SIZES)
 
 
-def lines_of(tokenizer: CharacterTokenizer, text: str) -> Lines:
+def lines_of(tokenizer: CharacterTokenizer, text: str) -> PassageSampler:
     """The lines of a text, with their ends."""
-    return Lines([tokenizer.encode(line) for line in text.splitlines(keepends=True)])
+    return PassageSampler([tokenizer.encode(line) for line in text.splitlines(keepends=True)])
 
 
 def framed(passages: Tensor, marks: dict[str, int]) -> Tensor:
@@ -73,7 +73,7 @@ def framed(passages: Tensor, marks: dict[str, int]) -> Tensor:
 
 
 def masked_batches(
-    lines: Lines, marks: dict[str, int], generator: torch.Generator, *, pairs: float = 0.5, **how: Any
+    lines: PassageSampler, marks: dict[str, int], generator: torch.Generator, *, pairs: float = 0.5, **how: Any
 ) -> Iterator[Batch]:
     """A share `pairs` of the batches are pairs of passages for both heads; the others, single passages for the first.
 
@@ -97,7 +97,7 @@ def masked_loss(model: nn.Module, batch: Batch) -> Tensor:
     return pre_training_loss(model, batch) if len(batch) == 4 else masked_token_loss(model.masked, batch)
 
 
-def causal_batches(lines: Lines, marks: dict[str, int], generator: torch.Generator) -> Iterator[Batch]:
+def causal_batches(lines: PassageSampler, marks: dict[str, int], generator: torch.Generator) -> Iterator[Batch]:
     """(inputs, targets): [CLS] and a passage, and the character that follows each."""
     streams = [lines.passages(length, TOKENS // length, generator) for length in LENGTHS]
     while True:
@@ -123,7 +123,7 @@ def mean_loss(model: nn.Module, loss: Callable[[nn.Module, Batch], Tensor], batc
 def learn(
     name: str,
     build: Callable[[BertConfig, torch.Generator], nn.Module],
-    batches: Callable[[Lines, dict[str, int], torch.Generator], Iterator[Batch]],
+    batches: Callable[[PassageSampler, dict[str, int], torch.Generator], Iterator[Batch]],
     loss: Callable[[nn.Module, Batch], Tensor],
 ) -> None:
     """Train one of the two, and write trained/NAME."""
@@ -158,7 +158,7 @@ def learn(
             model,
             batches(lines_of(tokenizer, text.train), marks, generator),
             TRAINING,
-            loss=in_bfloat16(loss),
+            loss=autocast(loss),
             optimizer=optimizer,
             schedule=trapezoid(TRAINING.steps, warmup=TRAINING.steps // 20, cooldown=TRAINING.steps * 6 // 10),
             validate=validate,

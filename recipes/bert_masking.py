@@ -22,7 +22,7 @@ from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.positions import sinusoidal_positions
 from transformer_lib.schedules import trapezoid
 from transformer_lib.tokenizers.characters import CharacterTokenizer
-from transformer_lib.training import Lines, TrainConfig, mask_tokens, masked_token_loss, train
+from transformer_lib.training import PassageSampler, TrainConfig, mask_tokens, masked_token_loss, train
 
 SEEDS = range(3)
 RULES = {"80/10/10": (0.8, 0.1, 0.1), "always [MASK]": (1.0, 0.0, 0.0)}
@@ -33,7 +33,7 @@ TYPOS = 0.1  # the share of characters that are replaced to see whether it is no
 
 
 def batches(
-    lines: Lines, marks: dict[str, int], rule: str, generator: torch.Generator
+    lines: PassageSampler, marks: dict[str, int], rule: str, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(inputs, labels) of [CLS] passage [SEP], by a rule."""
     how = {"mask": marks["[MASK]"], "special": marks.values(), "vocab_size": max(marks.values()) + 1}
@@ -56,7 +56,7 @@ def ranked_above(high: Tensor, low: Tensor) -> float:
 
 
 @torch.no_grad()
-def measure(model: MaskedLanguageModel, lines: Lines, marks: dict[str, int]) -> dict[str, float]:
+def measure(model: MaskedLanguageModel, lines: PassageSampler, marks: dict[str, int]) -> dict[str, float]:
     """What the module's docstring says, on passages that are the same for every model."""
     model.eval()
     generator = torch.Generator().manual_seed(0)

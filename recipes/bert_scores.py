@@ -19,7 +19,7 @@ from transformer_lib.data import shakespeare
 from transformer_lib.masks import CAUSAL, padding_mask
 from transformer_lib.models.bert import BertForPreTraining
 from transformer_lib.tokenizers.characters import CharacterTokenizer
-from transformer_lib.training import Lines, load, pad_to_longest
+from transformer_lib.training import PassageSampler, load, pad_to_longest
 
 SEED = 0
 BLANKS, LEFT, RIGHT = 600, 44, (0, 1, 2, 4, 8, 16, 44)  # how many, and the characters given on each side
@@ -31,14 +31,16 @@ AT_ONCE = 200
 Marks = dict[str, int]
 
 
-def draw_blanks(tokenizer: CharacterTokenizer, lines: Lines, n: int, generator: torch.Generator) -> Tensor:
+def draw_blanks(tokenizer: CharacterTokenizer, lines: PassageSampler, n: int, generator: torch.Generator) -> Tensor:
     """(n, LEFT + 1 + max(RIGHT)) passages that have a letter at LEFT."""
     letters = torch.tensor([symbol.isalpha() for symbol in tokenizer.symbols])
     rows = next(lines.passages(LEFT + 1 + max(RIGHT), 2 * n, generator))
     return rows[letters[rows[:, LEFT]]][:n]
 
 
-def draw_words(tokenizer: CharacterTokenizer, lines: Lines, length: int, n: int, generator: torch.Generator) -> Tensor:
+def draw_words(
+    tokenizer: CharacterTokenizer, lines: PassageSampler, length: int, n: int, generator: torch.Generator
+) -> Tensor:
     """(n, CONTEXT_LENGTH - 2) passages with a whole word of lower case and this length in the middle, from LEFT on."""
     lower = torch.tensor([symbol.islower() for symbol in tokenizer.symbols])
     letters = torch.tensor([symbol.isalpha() or symbol == "'" for symbol in tokenizer.symbols])
@@ -163,7 +165,7 @@ def within_speech(a: str, b: str) -> bool:
     return a.endswith("\n") and all(line and not line.endswith(":") for line in seam)
 
 
-def score_pairs(model: BertForPreTraining, tokenizer: CharacterTokenizer, plays: list[Lines], n: int) -> dict:
+def score_pairs(model: BertForPreTraining, tokenizer: CharacterTokenizer, plays: list[PassageSampler], n: int) -> dict:
     """How often B is said to follow A, for B that does and for three kinds that do not; of all pairs, then of those
     within speeches.
     """

@@ -16,8 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.schedules import trapezoid
-from transformer_lib.training import TrainConfig, evaluate, random_windows, train
-from transformer_lib.training.losses import in_bfloat16, next_token_loss
+from transformer_lib.training import TrainConfig, autocast, evaluate, next_token_loss, random_windows, train
 
 SEED = 0
 CONTEXT_LENGTH = 128
@@ -60,7 +59,7 @@ def main() -> None:
             model,
             random_windows(tokens["train"], CONTEXT_LENGTH, BATCH_SIZE, generator),
             TRAINING,
-            loss=in_bfloat16(next_token_loss) if BFLOAT16 else next_token_loss,
+            loss=autocast(next_token_loss) if BFLOAT16 else next_token_loss,
             optimizer=muon_and_adamw(model, muon_lr=MUON_RATE, adamw_lr=ADAMW_RATE, weight_decay=WEIGHT_DECAY),
             schedule=trapezoid(TRAINING.steps, warmup=WARM_UP, cooldown=TRAINING.steps // 2),
             validate=validate,

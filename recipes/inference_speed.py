@@ -29,6 +29,7 @@ from transformer_lib.inspection import assert_cache_exact
 from transformer_lib.masks import CAUSAL
 from transformer_lib.positions import Rotary
 from transformer_lib.pretrained import smollm2
+from transformer_lib.runtime import store_by_columns
 from transformer_lib.training import load
 
 COMMAND = "python recipes/inference_speed.py"
@@ -158,6 +159,7 @@ def main() -> None:
     started, clock = time.process_time(), time.time()
     small = load(TRAINED / "gpt").eval()
     model, _ = smollm2()
+    store_by_columns(model)
     results: dict[str, object] = {"machine": {"processor": processor(), "threads": 1, "torch": torch.__version__}}
     with torch.inference_mode():
         results["roof"] = roof()

@@ -41,8 +41,8 @@ from transformer_lib.positions import LearnedPositions, Rotary
 from transformer_lib.schedules import trapezoid
 from transformer_lib.training import (
     TrainConfig,
+    autocast,
     evaluate,
-    in_bfloat16,
     next_token_loss,
     random_windows,
     token_nll,
@@ -60,7 +60,7 @@ FAR, FAR_WINDOWS, STRIDE = 3 * CONTEXT_LENGTH, 128, 32
 ROUNDS = 9  # of timing, each variant once in every one
 CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "llama_parts.json"
 
-loss = in_bfloat16(next_token_loss)
+loss = autocast(next_token_loss)
 
 
 @dataclass(frozen=True)

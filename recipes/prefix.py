@@ -20,8 +20,7 @@ from transformer_lib.architectures import LanguageModel
 from transformer_lib.models.prefix_lm import PrefixLM
 from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.schedules import trapezoid
-from transformer_lib.training import TrainConfig, load, random_windows, train
-from transformer_lib.training.losses import in_bfloat16
+from transformer_lib.training import TrainConfig, autocast, load, random_windows, train
 
 SEEDS = (0, 1)
 STEPS, BATCH_SIZE = 120, 32
@@ -63,7 +62,7 @@ def tune(model: LanguageModel, tokens: Tensor, mask: str, seed: int) -> Language
             tuned,
             windows(tokens, tuned.context_length, torch.Generator().manual_seed(seed)),
             TrainConfig(steps=STEPS, max_norm=1.0),
-            loss=in_bfloat16(loss),
+            loss=autocast(loss),
             optimizer=muon_and_adamw(tuned, muon_lr=MUON_RATE, adamw_lr=ADAMW_RATE, weight_decay=0.01),
             schedule=trapezoid(STEPS, warmup=WARM_UP, cooldown=STEPS - WARM_UP),
             progress=True,

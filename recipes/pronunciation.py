@@ -20,8 +20,7 @@ from transformer_lib.models.rotary_transformer import rotary_transformer
 from transformer_lib.models.transformer import TransformerConfig
 from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.schedules import trapezoid
-from transformer_lib.training import BucketedPairs, MovingAverage, TrainConfig, save, train
-from transformer_lib.training.losses import in_bfloat16, translation_loss
+from transformer_lib.training import BucketedPairs, MovingAverage, TrainConfig, autocast, save, train, translation_loss
 
 SEED = 0
 MODEL = TransformerConfig(
@@ -81,7 +80,7 @@ def main() -> None:
             model,
             batches,
             TrainConfig(steps=steps, max_norm=1.0, log_every=batches.per_epoch // 2, checkpoint_every=500),
-            loss=in_bfloat16(functools.partial(translation_loss, pad=PHONEMES.pad, smoothing=SMOOTHING)),
+            loss=autocast(functools.partial(translation_loss, pad=PHONEMES.pad, smoothing=SMOOTHING)),
             optimizer=optimizer,
             schedule=trapezoid(steps, warmup=200, cooldown=steps * 7 // 10),
             validate=validate,

@@ -201,15 +201,22 @@ class MaskedLanguageModel(nn.Module):
         *,
         mask: Mask = None,
         segments: Int[Tensor, "B T"] | None = None,
-    ) -> Float[Tensor, "B T V"]:
+        at: Int[Tensor, " N"] | None = None,
+    ) -> Float[Tensor, "*N V"]:
         """Return logits of the token at each position.
 
         Args:
             tokens: The text, some of it hidden.
             mask: True where a query may attend, such as `padding_mask(lengths, T)`, or CAUSAL; None for all.
             segments: The segment of each token; None for one segment.
+            at: The places that logits are wanted for, counted through the batch: b T + t is position t of row b. The
+                head, the costliest layer, then runs there only.
+
+        Returns:
+            Logits of the N places (N, V), or without `at` of all of them (B, T, V).
         """
-        return self.head(self.encode(tokens, mask=mask, segments=segments))
+        x = self.encode(tokens, mask=mask, segments=segments)
+        return self.head(x if at is None else x.flatten(end_dim=1)[at])
 
 
 class EncoderDecoder(nn.Module):

@@ -34,16 +34,16 @@ def log_mel(sound: Float[Tensor, " N"], n_mels: int = 80) -> Float[Tensor, "M 30
     if not 0 < len(sound) <= SECONDS * RATE:
         raise ValueError(f"sound of {len(sound)} samples must have 1 to {SECONDS * RATE}: cut it into parts of 30 s")
     sound = F.pad(sound.float(), (0, SECONDS * RATE - len(sound)))
-    waves = torch.stft(sound, WINDOW, HOP, window=torch.hann_window(WINDOW), return_complex=True)
+    waves = torch.stft(sound, WINDOW, HOP, window=torch.hann_window(WINDOW, device=sound.device), return_complex=True)
     power = waves[:, :-1].abs().square()  # (frequencies, 3000)
-    logs = (mel_bands(n_mels) @ power).clamp(min=1e-10).log10()
+    logs = (mel_bands(n_mels).to(sound.device) @ power).clamp(min=1e-10).log10()
     return (logs.clamp(min=logs.max() - 8) + 4) / 4
 
 
 def mel_bands(n_mels: int) -> Float[Tensor, "M 201"]:
     """Return the triangles: how much each band takes of each frequency, in all 2 / (its width in Hz)."""
-    frequencies = torch.linspace(0, RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)
-    corners = _hertz(torch.linspace(0, _mels(RATE / 2), n_mels + 2, dtype=torch.float64))
+    frequencies = torch.linspace(0, RATE / 2, WINDOW // 2 + 1, dtype=torch.float64, device="cpu")
+    corners = _hertz(torch.linspace(0, _mels(RATE / 2), n_mels + 2, dtype=torch.float64, device="cpu"))
     left, middle, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     rising, falling = (frequencies - left) / (middle - left), (right - frequencies) / (right - middle)
     return (torch.minimum(rising, falling).clamp(min=0) * 2 / (right - left)).float()

@@ -16,8 +16,7 @@ from transformer_lib.models.mlp import MLPConfig, mlp
 from transformer_lib.models.neural_bigram import NeuralBigramConfig, neural_bigram
 from transformer_lib.models.transformer import TransformerConfig
 from transformer_lib.models.whisper import WhisperConfig
-from transformer_lib.training import load, save
-from transformer_lib.training.checkpoints import load_checkpoint, save_checkpoint
+from transformer_lib.training import load, load_checkpoint, save, save_checkpoint
 
 CONFIG = MLPConfig(vocab_size=5, context_length=3, d_embedding=4, d_hidden=6)
 
@@ -255,6 +254,48 @@ def test_a_checkpoint_restores_model_optimizer_and_randomness(optimizer_class, o
     assert fresh_optimizer.param_groups[0]["lr"] == 0.1
 
 
+class Odd(torch.optim.SGD):
+    """An optimizer with a state of many kinds, some of which JSON would change."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                state = self.state[parameter]
+                state.setdefault("pair", (1, torch.full((2,), 0.25), ("a", None)))
+                state.setdefault("by_step", {3: [True, 0.1], (1, 2): float("inf")})
+        return super().step(closure)
+
+
+def test_an_optimizer_comes_back_as_it_was_with_tuples_and_a_learning_rate_that_is_a_tensor(tmp_path):
+    model, optimizer, _ = written(tmp_path / "run", Odd, momentum=0.5)
+    optimizer.param_groups[0]["lr"] = torch.tensor(0.1, dtype=torch.float64)
+    optimizer.param_groups[0]["betas"] = (0.8, 0.9)
+    save_checkpoint(tmp_path / "run", model, optimizer, {}, config={}, record={})
+    fresh = build(seed=1)
+    other = Odd(fresh.parameters(), lr=torch.tensor(7.0), momentum=0.5)
+    other.param_groups[0]["betas"] = (0.0, 0.0)
+    load_checkpoint(tmp_path / "run", fresh, other, {}, config={})
+    [one], [two] = optimizer.state_dict()["param_groups"], other.state_dict()["param_groups"]
+    assert one == two and type(two["betas"]) is tuple and two["lr"].dtype == torch.float64
+    for parameter, same in zip(model.parameters(), fresh.parameters(), strict=True):
+        state, again = optimizer.state[parameter], other.state[same]
+        assert torch.equal(state["momentum_buffer"], again["momentum_buffer"])
+        assert again["by_step"] == {3: [True, 0.1], (1, 2): float("inf")}
+        assert type(again["pair"]) is tuple and again["pair"][2] == ("a", None)
+        assert torch.equal(again["pair"][1], torch.full((2,), 0.25))
+
+
+def test_a_compiled_model_and_a_plain_one_go_on_from_the_same_checkpoint(tmp_path):
+    model = build()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    save_checkpoint(
+        tmp_path / "run", torch.compile(model, backend="eager"), optimizer, {}, config={}, record={"step": 1}
+    )
+    fresh = build(seed=1)
+    load_checkpoint(tmp_path / "run", fresh, torch.optim.SGD(fresh.parameters(), lr=0.1), {}, config={})
+    assert all(torch.equal(x, y) for x, y in zip(model.parameters(), fresh.parameters(), strict=True))
+
+
 def test_checkpoints_of_other_runs_and_other_files_are_refused(tmp_path):
     written(tmp_path / "run")
     model, data = build(seed=1), {"data": torch.Generator()}
@@ -270,6 +311,8 @@ def test_checkpoints_of_other_runs_and_other_files_are_refused(tmp_path):
 
     refused(r"is of a run with \{'steps': 9\}, not \{'steps': 8\}: remove it", config=8)
     refused("is no checkpoint of a run", path="model.safetensors")
+    with pytest.raises(ValueError, match=r"must be those in .*run, but \['data'\] are only in one"):
+        load_checkpoint(tmp_path / "run", model, adamw, {}, config={"steps": 9})
     refused(r"optimizer must have parameter groups of \[5\]", optimizer=two_groups)
     refused(r"optimizer must have the settings of the one in .*run, but .*'betas'.* are only in one", optimizer=sgd)
     other = neural_bigram(NeuralBigramConfig(vocab_size=5))

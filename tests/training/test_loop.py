@@ -260,6 +260,45 @@ def test_generators_must_be_named_with_a_checkpoint(tmp_path):
         train(model_with_dropout(), [], TrainConfig(steps=1), checkpoint=tmp_path / "run")
 
 
+def test_batches_come_to_the_model_and_the_model_to_the_device():
+    seen = []
+
+    def loss(model, batch):
+        seen.append({x.device.type for x in batch} | {p.device.type for p in model.parameters()})
+        return model(batch[0]).sum()
+
+    with pytest.raises((RuntimeError, NotImplementedError)):  # the meta device has no number for the history
+        train(nn.Embedding(3, 3), [(torch.zeros(1, 2).long(),) * 2], TrainConfig(steps=1), loss=loss, device="meta")
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        train(nn.Embedding(3, 3).to("meta"), [(torch.zeros(1, 2).long(),) * 2], TrainConfig(steps=1), loss=loss)
+    assert seen == [{"meta"}, {"meta"}]
+
+
+def test_precision_is_that_of_the_products():
+    model, seen = nn.Sequential(nn.Embedding(6, 8), nn.Linear(8, 6)), []
+    model[1].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    batch = (torch.tensor([[0, 1]]), torch.tensor([[1, 2]]))
+    for precision in ("float32", "bfloat16"):
+        train(model, [batch], TrainConfig(steps=1), precision=precision)
+    assert seen == [torch.float32, torch.bfloat16] and model[1].weight.dtype == torch.float32
+    with pytest.raises(ValueError, match="precision='half' must be one of float32, bfloat16"):
+        train(model, [batch], TrainConfig(steps=1), precision="half")
+
+
+def test_a_learning_rate_that_is_a_tensor_follows_the_schedule():
+    model = nn.Embedding(3, 3)
+    rate = torch.tensor(0.5)
+    history = train(
+        model,
+        [(torch.tensor([[0]]), torch.tensor([[1]]))] * 2,
+        TrainConfig(steps=2, log_every=1),
+        optimizer=torch.optim.SGD(model.parameters(), lr=rate),
+        schedule=lambda step: 1 / (step + 1),
+    )
+    assert [entry["learning_rate"] for entry in history] == [0.5, 0.25]
+    json.dumps(history)
+
+
 def test_batches_that_end_early():
     batch = (torch.tensor([[0]]), torch.tensor([[1]]))
     with pytest.raises(ValueError, match="batches ended after 3 of steps=5"):

@@ -1,15 +1,17 @@
 import math
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from transformer_lib.training import (
+    autocast,
     cross_entropy,
-    in_bfloat16,
     next_token_loss,
     pad_to_longest,
     translation_loss,
 )
+from transformer_lib.training.placement import to_device
 
 
 def test_cross_entropy_is_the_mean_of_minus_log_p():
@@ -116,13 +118,25 @@ def test_a_batch_of_translations_scores_each_word_as_if_its_pair_were_alone():
     assert smoothed == pytest.approx(expected, abs=1e-12) and smoothed != pytest.approx(sum(terms) / 8)
 
 
+def test_a_batch_is_moved_in_whatever_it_stands():
+    class Pair(NamedTuple):
+        left: torch.Tensor
+        right: torch.Tensor
+
+    x = torch.zeros(2)
+    moved = to_device({"a": (x, [x, "text"]), "b": Pair(x, x), "n": 3}, "meta")
+    assert moved["a"][0].device.type == moved["a"][1][0].device.type == moved["b"].right.device.type == "meta"
+    assert isinstance(moved["b"], Pair) and isinstance(moved["a"], tuple) and moved["a"][1][1] == "text"
+    assert moved["n"] == 3 and to_device(x, "cpu") is x
+
+
 def test_bfloat16_reaches_the_products_and_nothing_else():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Embedding(6, 8), torch.nn.Linear(8, 6))
     seen = []
     model[1].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     batch = (torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, 3]]))
-    exact, rounded = next_token_loss(model, batch), in_bfloat16(next_token_loss)(model, batch)
+    exact, rounded = next_token_loss(model, batch), autocast(next_token_loss)(model, batch)
     rounded.backward()
     assert seen == [torch.float32, torch.bfloat16]
     assert rounded.dtype == model[1].weight.grad.dtype == torch.float32

@@ -7,7 +7,7 @@ from reference import close, randomise
 from torch import nn
 
 from transformer_lib.models.bert import BertConfig, bert_for_pre_training
-from transformer_lib.training import Lines, mask_tokens, masked_token_loss, pre_training_loss
+from transformer_lib.training import PassageSampler, mask_tokens, masked_token_loss, pre_training_loss
 from transformer_lib.training.masking import IGNORE
 
 PAD, CLS, SEP, MASK = 0, 1, 2, 3
@@ -85,13 +85,13 @@ FIRSTS = {line[0] for line in LINES}
 
 
 def test_passages_begin_with_any_line_that_leaves_room():
-    rows = next(Lines(LINES).passages(6, 5000, seeded())).tolist()
+    rows = next(PassageSampler(LINES).passages(6, 5000, seeded())).tolist()
     assert all(row == FLAT[NUMBER[row[0]] :][:6] for row in rows)
     assert {row[0] for row in rows} == {token for token in FIRSTS if NUMBER[token] + 6 <= len(FLAT)}
 
 
 def pairs(length, n):
-    tokens, segments, random_next = next(Lines(LINES).pairs(length, n, seeded(), cls=CLS, sep=SEP))
+    tokens, segments, random_next = next(PassageSampler(LINES).pairs(length, n, seeded(), cls=CLS, sep=SEP))
     assert tokens.shape == segments.shape == (n, length) and random_next.shape == (n,)
     for row, segment, random in zip(tokens.tolist(), segments.tolist(), random_next.tolist(), strict=True):
         assert row[0] == CLS and row[-1] == SEP and row.count(CLS) == 1 and row.count(SEP) == 2
@@ -118,7 +118,7 @@ def test_what_is_drawn_at_random_comes_from_everywhere():
 
 
 def test_a_line_longer_than_its_room_is_cut():
-    lines = Lines([list(range(10, 40))])
+    lines = PassageSampler([list(range(10, 40))])
     tokens, segments, _ = next(lines.pairs(9, 50, seeded(), cls=CLS, sep=SEP))
     assert all(row[1] == 10 for row in tokens.tolist())
     assert {int(row.sum()) for row in segments} == set(range(2, 7))  # from one token in B to five, and its [SEP]
@@ -126,20 +126,20 @@ def test_a_line_longer_than_its_room_is_cut():
 
 def test_batches_follow_from_the_state_of_the_generator():
     generator = seeded()
-    drawn = Lines(LINES).pairs(15, 3, generator, cls=CLS, sep=SEP)
+    drawn = PassageSampler(LINES).pairs(15, 3, generator, cls=CLS, sep=SEP)
     next(drawn)
     state = generator.get_state()
     expected = list(itertools.islice(drawn, 3))
     generator.set_state(state)
-    again = itertools.islice(Lines(LINES).pairs(15, 3, generator, cls=CLS, sep=SEP), 3)
+    again = itertools.islice(PassageSampler(LINES).pairs(15, 3, generator, cls=CLS, sep=SEP), 3)
     for batch, same in zip(expected, again, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(batch, same, strict=True))
 
 
 def test_bad_sizes_are_refused_before_anything_is_drawn():
-    lines, generator = Lines(LINES), seeded()
+    lines, generator = PassageSampler(LINES), seeded()
     with pytest.raises(ValueError, match="lines must be some, and none of them empty"):
-        Lines([[5], []])
+        PassageSampler([[5], []])
     with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):
         lines.passages(4, 0, generator)
     with pytest.raises(ValueError, match=f"length={len(FLAT) + 1} must be at most the {len(FLAT)} tokens"):
@@ -169,6 +169,33 @@ def test_losses_are_those_of_the_whole_logits():
     tokens, sentence = model(inputs, segments=segments)
     both = expected(tokens.flatten(0, 1), labels.flatten()) + expected(sentence, random_next)
     close(pre_training_loss(model, (inputs, labels, segments, random_next)), both)
+
+
+def test_the_losses_ask_the_model_itself_and_its_head_runs_where_a_label_stands_alone():
+    """What wraps a model, to compile it or to spread it, sees a call of the model and nothing else."""
+    model = small_model()
+    inputs = torch.randint(4, V, (5, 8), generator=seeded())
+    labels = torch.full((5, 8), IGNORE).index_put((torch.tensor([0, 3]), torch.tensor([7, 2])), torch.tensor(9))
+    calls, rows = [], []
+    model.masked.head.register_forward_hook(lambda head, x, logits: rows.append(len(logits)))
+
+    class Wrapper(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, *arguments, **options):
+            calls.append(options.keys())
+            return self.inner(*arguments, **options)
+
+        def __getattr__(self, name):
+            if name in ("inner", "_modules"):
+                return super().__getattr__(name)
+            raise AssertionError(f"{name} was asked of the model")
+
+    masked_token_loss(Wrapper(model.masked), (inputs, labels)).backward()
+    pre_training_loss(Wrapper(model), (inputs, labels, torch.zeros_like(inputs), torch.zeros(5).long())).backward()
+    assert calls == [{"at"}, {"segments", "at"}] and rows == [2, 2]
 
 
 def test_nothing_chosen_is_nothing_to_learn_from():

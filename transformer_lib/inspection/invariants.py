@@ -28,7 +28,7 @@ def influence(forward: Forward, inputs: Tensor, *, seed: int = 0) -> Bool[Tensor
     changed = inputs.repeat(T, *[1] * inputs.ndim)  # copy j has input j changed
     own = torch.arange(T, device=inputs.device)
     if inputs.is_floating_point():
-        changed[own, own] += torch.randn(inputs.shape, generator=torch.Generator().manual_seed(seed)).to(inputs)
+        changed[own, own] += torch.randn(inputs.shape, generator=_seeded(seed), device="cpu").to(inputs)
     else:
         other = inputs.roll(1)  # ids known to be in the vocabulary
         changed[own, own] = torch.where(other != inputs, other, (inputs == 0).long())
@@ -164,10 +164,10 @@ def assert_permutation_equivariant(module: Forward, x: Float[Tensor, "B T D"], *
     T = x.shape[1]
     if T < 2:
         raise ValueError(f"x of shape {tuple(x.shape)} must have two positions at least: one comes in one order")
-    identity, generator = torch.arange(T), torch.Generator().manual_seed(seed)
+    identity, generator = torch.arange(T, device="cpu"), _seeded(seed)
     order = identity
     while torch.equal(order, identity):
-        order = torch.randperm(T, generator=generator)
+        order = torch.randperm(T, generator=generator, device="cpu")
     with _in_evaluation(module), torch.no_grad():
         before, after = module(x)[:, order], module(x[:, order])
     if Tolerance.of(before).same(after, before):
@@ -199,4 +199,10 @@ def _draw_tokens(model: object, length: int, seed: int) -> Int[Tensor, "1 T"]:
         raise TypeError(f"model is a {type(model).__name__}: give inputs as well, only a LanguageModel's can be drawn")
     if model.context_length is not None:
         length = min(length, model.context_length)
-    return torch.randint(model.vocab_size, (1, length), generator=torch.Generator().manual_seed(seed))
+    drawn = torch.randint(model.vocab_size, (1, length), generator=_seeded(seed), device="cpu")
+    return drawn.to(model.embedding.tokens.weight.device)
+
+
+def _seeded(seed: int) -> torch.Generator:
+    """Draws on the CPU, so that the same seed draws the same numbers whatever the device."""
+    return torch.Generator("cpu").manual_seed(seed)

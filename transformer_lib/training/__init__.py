@@ -2,29 +2,32 @@
 
 from transformer_lib.training.averaging import MovingAverage
 from transformer_lib.training.batches import BucketedPairs, pad_to_longest, random_windows
-from transformer_lib.training.checkpoints import load, save
+from transformer_lib.training.checkpoints import Resumable, load, load_checkpoint, save, save_checkpoint
 from transformer_lib.training.evaluation import evaluate, token_nll
 from transformer_lib.training.loop import History, TrainConfig, train
 from transformer_lib.training.losses import (
     cross_entropy,
-    in_bfloat16,
     masked_token_loss,
     next_token_loss,
     pre_training_loss,
     translation_loss,
 )
-from transformer_lib.training.masking import Lines, mask_tokens
+from transformer_lib.training.masking import mask_tokens
+from transformer_lib.training.passages import PassageSampler
+from transformer_lib.training.placement import autocast
 
 __all__ = [
     "BucketedPairs",
     "History",
-    "Lines",
     "MovingAverage",
+    "PassageSampler",
+    "Resumable",
     "TrainConfig",
+    "autocast",
     "cross_entropy",
     "evaluate",
-    "in_bfloat16",
     "load",
+    "load_checkpoint",
     "mask_tokens",
     "masked_token_loss",
     "next_token_loss",
@@ -32,6 +35,7 @@ __all__ = [
     "pre_training_loss",
     "random_windows",
     "save",
+    "save_checkpoint",
     "token_nll",
     "train",
     "translation_loss",

@@ -42,12 +42,12 @@ def random_windows(
         raise ValueError(
             f"length={length} must be less than the {len(tokens)} tokens of the text, for one to follow: shorten it"
         )
-    offsets = torch.arange(length + 1)
+    offsets = torch.arange(length + 1, device=tokens.device)
 
     def draw() -> Iterator[tuple[Tensor, Tensor]]:
         while True:
-            starts = torch.randint(len(tokens) - length, (batch_size, 1), generator=generator)
-            windows = tokens[starts + offsets]
+            starts = torch.randint(len(tokens) - length, (batch_size, 1), generator=generator, device=generator.device)
+            windows = tokens[starts.to(tokens.device) + offsets]
             yield windows[:, :-1], windows[:, 1:]
 
     return draw()
@@ -93,7 +93,7 @@ class BucketedPairs:
         self._keys = torch.tensor([len(source) * (longest + 1) + len(target) for source, target in pairs])
         by_length = [pairs[index] for index in self._keys.argsort().tolist()]
         self._sizes = _sizes(by_length, max_tokens or math.inf, batch_size or math.inf)
-        self._seed = int(torch.randint(2**62, (), generator=generator))
+        self._seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
         self._drawn, self._epoch, self._batches = 0, -1, list[Tensor]()
 
     @property

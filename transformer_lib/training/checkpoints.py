@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import safetensors.torch
 import torch
@@ -21,7 +21,7 @@ from transformer_lib.models.builders import build_with, builders, named_tensors,
 
 
 @runtime_checkable
-class Stateful(Protocol):
+class Resumable(Protocol):
     """What a run draws from: a torch.Generator, or whatever can tell its place as a tensor and go back there."""
 
     def get_state(self) -> Tensor:
@@ -94,7 +94,7 @@ def save_checkpoint(
     path: str | Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    generators: Mapping[str, Stateful],
+    generators: Mapping[str, Resumable],
     *,
     config: dict[str, Any],
     record: dict[str, Any],
@@ -105,32 +105,24 @@ def save_checkpoint(
         path: The file; its folder is made if it is not there.
         model: Its parameters and buffers are written.
         optimizer: Its state and settings are written.
-        generators: Their states are written, and that of PyTorch's global one.
+        generators: Their states are written, and those of PyTorch's own on the CPU and wherever the model is.
         config: The settings of the run, of what JSON can hold; `load_checkpoint` refuses any others.
         record: Its progress, of what JSON can hold; `load_checkpoint` returns it.
     """
-    state = optimizer.state_dict()
     tensors = {f"model.{name}": tensor for name, tensor in named_tensors(model).items()}
-    scalars: dict[str, dict[str, Any]] = {}
-    for index, entries in state["state"].items():
-        for name, value in entries.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{name}"] = value
-            else:
-                scalars.setdefault(str(index), {})[name] = value
-    tensors["random"] = torch.get_rng_state()
-    for name, generator in generators.items():
+    for name, generator in (_of_devices(model) | dict(generators)).items():
         tensors[f"random.{name}"] = generator.get_state()
-    numbers = {"config": config, "record": record, "groups": state["param_groups"], "scalars": scalars}
+    packed = _pack(optimizer.state_dict(), tensors)
+    run = json.dumps({"config": config, "record": record, "optimizer": packed})
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    _replace(Path(path), safetensors.torch.save(_whole(tensors), {"run": json.dumps(numbers)}))
+    _replace(Path(path), safetensors.torch.save(_whole(tensors), {"run": run}))
 
 
 def load_checkpoint(
     path: str | Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    generators: Mapping[str, Stateful],
+    generators: Mapping[str, Resumable],
     *,
     config: dict[str, Any],
 ) -> dict[str, Any]:
@@ -140,7 +132,7 @@ def load_checkpoint(
         path: The file.
         model: Built as it was then; its weights are overwritten.
         optimizer: Built as it was then; its state and settings are overwritten.
-        generators: Named as they were then; their states are overwritten, and that of PyTorch's global one.
+        generators: Named as they were then; their states are overwritten, and those of PyTorch's own.
         config: The settings of the run, as they were then.
 
     Returns:
@@ -153,37 +145,92 @@ def load_checkpoint(
     tensors, header = _read(path)
     if "run" not in header:
         raise ValueError(f"{path} is no checkpoint of a run: name another file, or remove it")
-    numbers = json.loads(header["run"])
-    if config != numbers["config"]:
-        raise ValueError(f"{path} is of a run with {numbers['config']}, not {config}: remove it to start anew")
-    stored: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
-    for name, tensor in tensors.items():
-        kind, _, rest = name.partition(".")
-        stored[kind][rest] = tensor
-    if set(stored["random"]) != {"", *generators}:
+    run = json.loads(header["run"])
+    if "optimizer" not in run:
+        raise ValueError(f"{path} is of another version of the library: remove it to start anew")
+    if config != run["config"]:
+        raise ValueError(f"{path} is of a run with {run['config']}, not {config}: remove it to start anew")
+    stored = {
+        kind: {name.removeprefix(f"{kind}."): x for name, x in tensors.items() if name.startswith(f"{kind}.")}
+        for kind in ("model", "random")
+    }
+    draws, devices = dict(generators), _of_devices(model)
+    if named := {name for name in stored["random"] if not name.startswith("device ")} ^ draws.keys():
         raise ValueError(
-            f"generators={sorted(generators)} must be those in {path}, {sorted(filter(None, stored['random']))}: "
-            "give the same ones, or remove the file"
+            f"generators={sorted(draws)} must be those in {path}, but {sorted(named)} are only in one: give the same "
+            "ones, or remove the file"
         )
-    groups = [len(group["params"]) for group in numbers["groups"]]
+    state = _unpack(run["optimizer"], tensors)
+    groups = [len(group["params"]) for group in state["param_groups"]]
     if groups != [len(group["params"]) for group in optimizer.param_groups]:
         raise ValueError(f"optimizer must have parameter groups of {groups} as in {path}: build it as it was then")
-    for group, group_then in zip(optimizer.param_groups, numbers["groups"], strict=True):
+    for group, group_then in zip(optimizer.param_groups, state["param_groups"], strict=True):
         if differing := group.keys() ^ group_then.keys():
             raise ValueError(
                 f"optimizer must have the settings of the one in {path}, but {sorted(differing)} are only in one: "
                 "build it as it was then"
             )
     _copy(stored["model"], named_tensors(model), path)
-    state: dict[int, dict[str, Any]] = {int(index): entries for index, entries in numbers["scalars"].items()}
-    for name, tensor in stored["optimizer"].items():
-        index, _, entry = name.partition(".")
-        state.setdefault(int(index), {})[entry] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": numbers["groups"]})
-    torch.set_rng_state(stored["random"].pop(""))
-    for name, tensor in stored["random"].items():
-        generators[name].set_state(tensor)
-    return numbers["record"]
+    optimizer.load_state_dict(state)
+    for name, place in stored["random"].items():
+        if generator := (devices | draws).get(name):  # on another device there is none, and no bit for bit either
+            generator.set_state(place)
+    return run["record"]
+
+
+class _OfDevice(NamedTuple):
+    """PyTorch's own generator of a device, which dropout there draws from."""
+
+    device: torch.device
+
+    def get_state(self) -> Tensor:
+        return self._module.get_rng_state(*self._which)
+
+    def set_state(self, state: Tensor) -> None:
+        self._module.set_rng_state(state, *self._which)
+
+    @property
+    def _module(self) -> Any:
+        return torch if self.device.type == "cpu" else torch.get_device_module(self.device)
+
+    @property
+    def _which(self) -> tuple[torch.device, ...]:
+        return () if self.device.type in ("cpu", "mps") else (self.device,)  # there is one of these
+
+
+def _of_devices(model: nn.Module) -> dict[str, Resumable]:
+    """PyTorch's own generators, of the CPU and of each device that the model is on."""
+    devices = {torch.device("cpu"), *(parameter.device for parameter in model.parameters())}
+    return {f"device {device}": _OfDevice(device) for device in devices}
+
+
+def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """Turn a state into what JSON keeps as it is; its tensors go into `tensors`, and their names stand for them."""
+    if isinstance(value, Tensor):
+        name = f"state.{len(tensors)}"
+        tensors[name] = value
+        return {"tensor": name}
+    if isinstance(value, tuple):
+        return {"tuple": [_pack(part, tensors) for part in value]}
+    if isinstance(value, list):
+        return [_pack(part, tensors) for part in value]
+    if isinstance(value, dict):
+        return {"dict": [[_pack(key, tensors), _pack(part, tensors)] for key, part in value.items()]}
+    return value
+
+
+def _unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """The way back."""
+    if isinstance(value, list):
+        return [_unpack(part, tensors) for part in value]
+    if not isinstance(value, dict):
+        return value
+    [(kind, content)] = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "tuple":
+        return tuple(_unpack(part, tensors) for part in content)
+    return {_unpack(key, tensors): _unpack(part, tensors) for key, part in content}
 
 
 def _whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

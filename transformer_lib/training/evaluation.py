@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from transformer_lib.training.placement import device_of
+
 
 @torch.inference_mode()
 def token_nll(
@@ -29,7 +31,7 @@ def token_nll(
         batch_size: Windows scored at once.
 
     Returns:
-        float64, in nats.
+        float64 on the CPU, in nats.
 
     Raises:
         ValueError: If the text is empty, or the sizes do not fit each other.
@@ -43,17 +45,20 @@ def token_nll(
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} must be at least 1")
     last = len(tokens) - 1
-    starts = torch.arange(0, max(last - overlap, 1), length - overlap)
-    offsets = torch.arange(min(length, max(last, 1)))
+    device = device_of(model)
+    tokens = tokens.to(device)
+    starts = torch.arange(0, max(last - overlap, 1), length - overlap, device=device)
+    offsets = torch.arange(min(length, max(last, 1)), device=device)
     positions = starts[:, None] + offsets
     scored = (positions < last) & ((starts[:, None] == 0) | (offsets >= overlap))
 
-    nats = torch.full((len(tokens),), math.nan, dtype=torch.float64)
+    nats = torch.full((len(tokens),), math.nan, dtype=torch.float64, device="cpu")  # not every device has float64
     was_training = model.training
     model.eval()
     for where, mask in zip(positions.split(batch_size), scored.split(batch_size), strict=True):
         logits = model(tokens[where.clamp(max=last)])  # past the end anything will do: causal, and not scored
-        nats[where[mask] + 1] = F.cross_entropy(logits[mask], tokens[where[mask] + 1], reduction="none").double().cpu()
+        ahead = where[mask] + 1
+        nats[ahead.cpu()] = F.cross_entropy(logits[mask], tokens[ahead], reduction="none").cpu().double()
     model.train(was_training)
     nats[0] = math.log(logits.shape[-1])
     return nats

@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from transformer_lib.optimizers import decay_groups
 from transformer_lib.schedules import Schedule, constant
-from transformer_lib.training.checkpoints import Stateful, load_checkpoint, save_checkpoint
+from transformer_lib.training.checkpoints import Resumable, load_checkpoint, save_checkpoint
 from transformer_lib.training.losses import next_token_loss
+from transformer_lib.training.placement import PRECISIONS, autocast, device_of, to_device
 
 History = list[dict[str, float]]
 
@@ -61,7 +62,9 @@ def train(
     validate: Callable[[nn.Module], float] | None = None,
     checkpoint: str | Path | None = None,
     log: str | Path | None = None,
-    generators: Mapping[str, Stateful] | None = None,
+    generators: Mapping[str, Resumable] | None = None,
+    device: torch.device | str | None = None,
+    precision: str = "float32",
     progress: bool = False,
 ) -> History:
     """Train a model in place.
@@ -82,7 +85,9 @@ def train(
         checkpoint: The file to write to and resume from; None writes nothing.
         log: The file for the history so far, each entry a line of JSON; its folder is made. None writes nothing.
         generators: By name, every generator that the batches, or anything else in the run, draw from. Needed with a
-            checkpoint ({} if there is none); PyTorch's global one is always saved.
+            checkpoint ({} if there is none); PyTorch's own are always saved.
+        device: Where the model is moved to; None trains it where it is. Each batch is moved to it.
+        precision: "float32", or "bfloat16" for matrix products in it: see `autocast`.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -91,18 +96,24 @@ def train(
 
     Raises:
         FloatingPointError: If the loss stops being a number.
-        ValueError: If the batches end early, or the checkpoint is damaged or of another run.
+        ValueError: If the precision is unknown, the batches end early, or the checkpoint is damaged or of another run.
     """
     if checkpoint is not None and generators is None:
         raise ValueError("generators must be named with a checkpoint, {} if nothing is random: their states are saved")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} must be one of {', '.join(PRECISIONS)}")
+    if precision == "bfloat16":
+        loss = autocast(loss)
+    if device is not None:
+        model.to(device)
     generators = dict(generators or {})
-    if isinstance(batches, Stateful):
+    if isinstance(batches, Resumable):
         generators["batches"] = batches
     if optimizer is None:
         groups = decay_groups(model, config.weight_decay) if config.weight_decay else model.parameters()
         optimizer = torch.optim.AdamW(groups, config.learning_rate, weight_decay=0.0)
     for group in optimizer.param_groups:
-        group.setdefault("initial_lr", group["lr"])
+        group.setdefault("initial_lr", float(group["lr"]))
 
     done, losses, history = 0, [], History()
     if checkpoint is not None and Path(checkpoint).exists():
@@ -116,11 +127,12 @@ def train(
     together = zip(*[iter(batches)] * config.accumulate, strict=False)
     for parts in itertools.islice(together, config.steps - done):
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * schedule(done)
+            rate = group["initial_lr"] * schedule(done)
+            group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
         optimizer.zero_grad()
         losses.append(0.0)
         for batch in parts:
-            value = loss(model, batch) / config.accumulate
+            value = loss(model, to_device(batch, device_of(model))) / config.accumulate
             value.backward()
             losses[-1] += value.item()
         if config.max_norm is not None:
@@ -132,7 +144,11 @@ def train(
         bar.update()
 
         if done % config.log_every == 0 or done == config.steps:
-            entry = {"step": done, "loss": sum(losses) / len(losses), "learning_rate": optimizer.param_groups[0]["lr"]}
+            entry = {
+                "step": done,
+                "loss": sum(losses) / len(losses),
+                "learning_rate": float(optimizer.param_groups[0]["lr"]),
+            }
             if validate is not None:
                 entry["validation"] = validate(model)
             history.append(entry)

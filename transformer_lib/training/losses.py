@@ -8,17 +8,11 @@ of each target's probability to the V tokens alike, so that no logit gains by gr
 The loss is then never 0: its least value is the entropy of q.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from transformer_lib.architectures import MaskedLanguageModel
 from transformer_lib.masks import padding_mask
-from transformer_lib.models.bert import BertForPreTraining
 from transformer_lib.training.masking import IGNORE
 
 
@@ -84,10 +78,8 @@ def translation_loss(
     return cross_entropy(logits, target[:, 1:], ignore=pad, smoothing=smoothing)
 
 
-def masked_token_loss(
-    model: MaskedLanguageModel, batch: tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]
-) -> Float[Tensor, ""]:
-    """Cross-entropy of a MaskedLanguageModel where a label stands; its head, the dearest layer, runs only there.
+def masked_token_loss(model: nn.Module, batch: tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]) -> Float[Tensor, ""]:
+    """Cross-entropy of a MaskedLanguageModel where a label stands; its head, the costliest layer, runs only there.
 
     Args:
         model: What `bert` builds.
@@ -100,19 +92,19 @@ def masked_token_loss(
         ValueError: If no token was chosen.
     """
     inputs, labels = batch
-    chosen = labels != IGNORE
-    return cross_entropy(model.head(model.encode(inputs)[chosen]), labels[chosen])
+    chosen = _chosen(labels)
+    return cross_entropy(model(inputs, at=chosen), labels.flatten()[chosen])
 
 
 def pre_training_loss(
-    model: BertForPreTraining,
+    model: nn.Module,
     batch: tuple[Int[Tensor, "B T"], Int[Tensor, "B T"], Int[Tensor, "B T"], Int[Tensor, " B"]],
 ) -> Float[Tensor, ""]:
     """The sum of BERT's two cross-entropies: of the chosen tokens, and of whether B follows A.
 
     Args:
         model: What `bert_for_pre_training` builds.
-        batch: (inputs, labels, segments, random_next): see `mask_tokens` and `Lines.pairs`.
+        batch: (inputs, labels, segments, random_next): see `mask_tokens` and `PassageSampler.pairs`.
 
     Returns:
         Nats per chosen token plus nats per pair, a scalar.
@@ -121,21 +113,11 @@ def pre_training_loss(
         ValueError: If no token was chosen.
     """
     inputs, labels, segments, random_next = batch
-    chosen = labels != IGNORE
-    x = model.masked.encode(inputs, segments=segments)
-    masked = cross_entropy(model.masked.head(x[chosen]), labels[chosen])
-    return masked + cross_entropy(model.next_sentence(x), random_next)
+    chosen = _chosen(labels)
+    tokens, sentence = model(inputs, segments=segments, at=chosen)
+    return cross_entropy(tokens, labels.flatten()[chosen]) + cross_entropy(sentence, random_next)
 
 
-def in_bfloat16(loss: Callable[[nn.Module, Any], Tensor]) -> Callable[[nn.Module, Any], Tensor]:
-    """Let a loss run its model's matrix products in bfloat16: faster where the processor has them, slower where not.
-
-    Weights, gradients and the cross-entropy stay in float32 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.1,
-    keep float32 weights beside their half-precision copies; bfloat16 has float32's range, so no loss needs scaling).
-    """
-
-    def computed(model: nn.Module, batch: Any) -> Tensor:
-        with torch.autocast(next(model.parameters()).device.type, torch.bfloat16):
-            return loss(model, batch)
-
-    return computed
+def _chosen(labels: Int[Tensor, "B T"]) -> Int[Tensor, " N"]:
+    """Where labels stand, counted through the batch."""
+    return (labels.flatten() != IGNORE).nonzero().squeeze(1)
