@@ -56,7 +56,7 @@ class Reread:
 def written(model, sources, beams, length):
     """The targets of a batch, `length` tokens each: the model may not write end, and -1 is no token."""
     english = translation.vocabularies()[1]
-    found = beam_search(model, sources, beams=beams, max_length=length, bos=english.begin, eos=-1, pad=english.end)
+    found = beam_search(model, sources, beams=beams, max_length=length, bos=english.bos, eos=-1, pad=english.eos)
     return [hypothesis.tokens for row in found for hypothesis in row]
 
 

@@ -66,7 +66,7 @@ def lines_of(tokenizer: CharacterTokenizer, text: str) -> PassageSampler:
     return PassageSampler([tokenizer.encode(line) for line in text.splitlines(keepends=True)])
 
 
-def framed(passages: Tensor, marks: dict[str, int]) -> Tensor:
+def add_special_tokens(passages: Tensor, marks: dict[str, int]) -> Tensor:
     """[CLS] passage [SEP]."""
     cls, sep = (passages.new_full((len(passages), 1), marks[name]) for name in ("[CLS]", "[SEP]"))
     return torch.cat([cls, passages, sep], dim=1)
@@ -89,7 +89,7 @@ def masked_batches(
             tokens, segments, random_next = next(double[which])
             yield *mask_tokens(tokens, generator=generator, **how), segments, random_next
         else:
-            yield mask_tokens(framed(next(single[which]), marks), generator=generator, **how)
+            yield mask_tokens(add_special_tokens(next(single[which]), marks), generator=generator, **how)
 
 
 def masked_loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -101,7 +101,7 @@ def causal_batches(lines: PassageSampler, marks: dict[str, int], generator: torc
     """(inputs, targets): [CLS] and a passage, and the character that follows each."""
     streams = [lines.passages(length, TOKENS // length, generator) for length in LENGTHS]
     while True:
-        rows = framed(next(streams[int(torch.randint(len(LENGTHS), (), generator=generator))]), marks)
+        rows = add_special_tokens(next(streams[int(torch.randint(len(LENGTHS), (), generator=generator))]), marks)
         yield rows[:, :-2], rows[:, 1:-1]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import torch
 from _cards import TRAINED, write_card
-from bert import framed, lines_of, marks_of
+from bert import add_special_tokens, lines_of, marks_of
 from torch import Tensor
 
 from transformer_lib.architectures import MaskedLanguageModel
@@ -38,7 +38,7 @@ def batches(
     """(inputs, labels) of [CLS] passage [SEP], by a rule."""
     how = {"mask": marks["[MASK]"], "special": marks.values(), "vocab_size": max(marks.values()) + 1}
     for passages in lines.passages(LENGTH - 2, ROWS, generator):
-        yield mask_tokens(framed(passages, marks), shares=RULES[rule], generator=generator, **how)
+        yield mask_tokens(add_special_tokens(passages, marks), shares=RULES[rule], generator=generator, **how)
 
 
 def readable(x: Tensor, tokens: Tensor) -> float:
@@ -61,13 +61,13 @@ def measure(model: MaskedLanguageModel, lines: PassageSampler, marks: dict[str, 
     model.eval()
     generator = torch.Generator().manual_seed(0)
     passages = next(lines.passages(LENGTH - 2, 200, generator))
-    tokens = framed(passages, marks)
+    tokens = add_special_tokens(passages, marks)
     x = model.encode(tokens)[:, 1:-1].flatten(0, 1)
     typo = torch.rand(passages.shape, generator=generator) < TYPOS
     wrong = torch.randint(min(marks.values()), passages.shape, generator=generator)
     typo &= wrong != passages
     shown = torch.where(typo, wrong, passages)
-    log_p = model(framed(shown, marks))[:, 1:-1].log_softmax(dim=-1).gather(2, shown[:, :, None]).squeeze(2)
+    log_p = model(add_special_tokens(shown, marks))[:, 1:-1].log_softmax(dim=-1).gather(2, shown[:, :, None]).squeeze(2)
     hidden = [next(batches(lines, marks, "always [MASK]", generator)) for _ in range(20)]
     return {
         "the head reads it": float((model.head(x).argmax(dim=1) == passages.flatten()).double().mean()),

@@ -40,8 +40,11 @@ CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "pronunciation.sa
 
 
 def encoded(words: pronunciation.Dictionary) -> list[tuple[list[int], list[int]]]:
-    """(letters, framed phonemes), a pair for each pronunciation."""
-    return [(LETTERS.encode(word), PHONEMES.encode(said, framed=True)) for word, said in pronunciation.pairs(words)]
+    """(letters, phonemes between begin and end), a pair for each pronunciation."""
+    return [
+        (LETTERS.encode(word), PHONEMES.encode(said, add_special_tokens=True))
+        for word, said in pronunciation.pairs(words)
+    ]
 
 
 def mean_nats(model: nn.Module, pairs: list[tuple[list[int], list[int]]]) -> float:

@@ -33,8 +33,8 @@ def pronounce(model: EncoderDecoder, words: Iterable[str], beams: int) -> dict[s
             source,
             beams=beams,
             max_length=LONGEST,
-            bos=PHONEMES.begin,
-            eos=PHONEMES.end,
+            bos=PHONEMES.bos,
+            eos=PHONEMES.eos,
             pad=PHONEMES.pad,
             source_mask=padding_mask(torch.tensor([len(word) for word in batch]), source.shape[1]),
         )

@@ -36,7 +36,10 @@ MODEL = TransformerConfig(
 
 def encoded(pairs: list[Pair]) -> list[tuple[list[int], list[int]]]:
     """(characters, begin … end) of each pair, as ids."""
-    return [(CHINESE.encode(p.chinese), ENGLISH.encode(translation.words(p.english), framed=True)) for p in pairs]
+    return [
+        (CHINESE.encode(p.chinese), ENGLISH.encode(translation.words(p.english), add_special_tokens=True))
+        for p in pairs
+    ]
 
 
 def exact(model: torch.nn.Module, pairs: tuple[Pair, ...], batch: int = 256) -> float:
@@ -46,7 +49,7 @@ def exact(model: torch.nn.Module, pairs: tuple[Pair, ...], batch: int = 256) -> 
         part = pairs[start : start + batch]
         source = pad_to_longest([CHINESE.encode(pair.chinese) for pair in part], CHINESE.pad)
         real = padding_mask((source != CHINESE.pad).sum(dim=1), source.shape[1])
-        marks = {"bos": ENGLISH.begin, "eos": ENGLISH.end, "pad": ENGLISH.pad}
+        marks = {"bos": ENGLISH.bos, "eos": ENGLISH.eos, "pad": ENGLISH.pad}
         found = beam_search(model, source, beams=1, max_length=40, source_mask=real, **marks)
         for pair, [best] in zip(part, found, strict=True):
             right += translation.detokenise(ENGLISH.decode(best.tokens)) == pair.english

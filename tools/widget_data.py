@@ -154,9 +154,9 @@ def translation_steps(model: EncoderDecoder, sentence: str, longest: int = 40) -
     """Greedy translation of a Chinese sentence: words to choose from, and weights (layers, heads, S), of each step."""
     chinese, english = translation.vocabularies()
     memory = model.encode(torch.tensor([chinese.encode(sentence)]))
-    names = {english.pad: "[padding]", english.begin: "[begin]", english.end: "[end]"}
-    tokens, steps = [english.begin], []
-    while tokens[-1] != english.end and len(steps) < longest:
+    names = {english.pad: "[padding]", english.bos: "[begin]", english.eos: "[end]"}
+    tokens, steps = [english.bos], []
+    while tokens[-1] != english.eos and len(steps) < longest:
         with record_attention(model) as weights:
             logits = model.decode(torch.tensor([tokens]), memory)[0, -1]
         best = logits.softmax(dim=-1).topk(5)

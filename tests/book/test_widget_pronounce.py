@@ -119,7 +119,7 @@ def greatest_difference(evaluate, model: EncoderDecoder, source: list[int], targ
 def test_logits_and_weights_are_the_library_s(model, ask):
     evaluate, test = ask(), pronunciation.load().test
     for word in some_words(20):
-        target = PHONEMES.encode(test[word][0], framed=True)[:-1]
+        target = PHONEMES.encode(test[word][0], add_special_tokens=True)[:-1]
         logits, attention = greatest_difference(evaluate, model, LETTERS.encode(word), target)
         assert logits < 1e-4 and attention < 1e-4, word
 
@@ -140,7 +140,7 @@ def test_words_are_pronounced_as_the_library_does(search, beams, count, model, a
     sources = [LETTERS.encode(word) for word in some_words(count)]
     source = pad_to_longest(sources, LETTERS.pad)
     found = beam_search(
-        model, source, beams=beams, max_length=LONGEST, bos=PHONEMES.begin, eos=PHONEMES.end, pad=PHONEMES.pad,
+        model, source, beams=beams, max_length=LONGEST, bos=PHONEMES.bos, eos=PHONEMES.eos, pad=PHONEMES.pad,
         source_mask=padding_mask(torch.tensor([len(one) for one in sources]), source.shape[1]),
     )  # fmt: skip
     written = ask()(
@@ -182,7 +182,7 @@ def press(page):
 
 def greedily(model: EncoderDecoder, word: str) -> list[int]:
     (best,) = beam_search(
-        model, torch.tensor([LETTERS.encode(word)]), beams=1, max_length=LONGEST, bos=PHONEMES.begin, eos=PHONEMES.end,
+        model, torch.tensor([LETTERS.encode(word)]), beams=1, max_length=LONGEST, bos=PHONEMES.bos, eos=PHONEMES.eos,
         pad=PHONEMES.pad,
     )[0]  # fmt: skip
     return best.tokens
@@ -235,7 +235,7 @@ def test_runners_up_and_looks_are_those_of_the_step(model, seen):
     press(page)
     page.get_by_role("button", name="pizza").click()
     tokens = greedily(model, "pizza")
-    logits, attention = steps_of(model, LETTERS.encode("pizza"), [PHONEMES.begin, *tokens])
+    logits, attention = steps_of(model, LETTERS.encode("pizza"), [PHONEMES.bos, *tokens])
     radios = page.locator(".pronounce-strip").get_by_role("radio")
     radios.nth(2).check()
     best = torch.from_numpy(logits[2]).softmax(dim=0).topk(3)

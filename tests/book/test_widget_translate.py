@@ -65,7 +65,7 @@ def test_the_words_are_those_of_the_librarys_search():
     chinese, english = translation.vocabularies()
     for one in DATA["sentences"]:
         source = pad_to_longest([chinese.encode(one["source"])], chinese.pad)
-        marks = {"bos": english.begin, "eos": english.end, "pad": english.pad}
+        marks = {"bos": english.bos, "eos": english.eos, "pad": english.pad}
         [[best]] = beam_search(model, source, beams=1, max_length=40, **marks)
         assert [step["next"][0][0] for step in one["steps"]] == [*english.decode(best.tokens), "[end]"]
 

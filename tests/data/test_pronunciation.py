@@ -87,8 +87,8 @@ def test_the_vocabularies_hold_the_symbols_of_the_dictionary_and_no_others(every
 def test_encoding_comes_back(splits):
     for word, phonemes in pairs(splits.validation):
         assert "".join(LETTERS.decode(LETTERS.encode(word))) == word
-        framed = PHONEMES.encode(phonemes, framed=True)
-        assert (framed[0], framed[-1], len(framed)) == (PHONEMES.begin, PHONEMES.end, len(phonemes) + 2)
+        framed = PHONEMES.encode(phonemes, add_special_tokens=True)
+        assert (framed[0], framed[-1], len(framed)) == (PHONEMES.bos, PHONEMES.eos, len(phonemes) + 2)
         assert tuple(PHONEMES.decode([*framed, PHONEMES.pad])) == phonemes
 
 

@@ -276,7 +276,7 @@ def test_tokens_come_back(corpus):
     chinese, english = translation.vocabularies()
     for pair in (*corpus.test, *corpus.longer):
         assert "".join(chinese.decode(chinese.encode(translation.characters(pair.chinese)))) == pair.chinese
-        assert detokenise(english.decode(english.encode(words(pair.english), framed=True))) == pair.english
+        assert detokenise(english.decode(english.encode(words(pair.english), add_special_tokens=True))) == pair.english
 
 
 def test_words_part_the_punctuation():

@@ -61,7 +61,7 @@ def test_a_hundred_tokens_of_greedy_text_and_their_logits_are_those_of_transform
         tokenizer.merges,
         vocabulary=tokenizer.vocabulary,
         special_tokens=tokenizer.special_tokens,
-        never=[*tokenizer.never, tokenizer.end],
+        never=[*tokenizer.never, tokenizer.eos],
         never_first=tokenizer.never_first,
     )
     written = transcribe(model, endless, sound, max_tokens=100)
@@ -77,7 +77,7 @@ def test_a_hundred_tokens_of_greedy_text_and_their_logits_are_those_of_transform
 
 def test_the_rules_are_those_of_the_file(loaded):
     _, tokenizer = loaded
-    assert tokenizer.prompt == [50_257, 50_362] and tokenizer.end == 50_256
+    assert tokenizer.prompt == [50_257, 50_362] and tokenizer.eos == 50_256
     assert tokenizer.never_first == [220, 50_256] and len(tokenizer.never) == 90
     assert tokenizer.encode(HEARD, parse_special=False)[:2] == [10_776, 3088]
 

@@ -17,14 +17,14 @@ def vocabulary():
 
 def test_marks_come_first_and_symbols_follow_sorted(vocabulary):
     assert vocabulary.symbols == ("<pad>", "<begin>", "<end>", ".", "I", "am", "我")
-    assert (vocabulary.pad, vocabulary.begin, vocabulary.end) == (0, 1, 2)
+    assert (vocabulary.pad, vocabulary.bos, vocabulary.eos) == (0, 1, 2)
     assert vocabulary.vocab_size == 7
 
 
 def test_encode_and_frame(vocabulary):
     assert vocabulary.encode(["I", "am", "."]) == [4, 5, 3]
-    assert vocabulary.encode(["I", "am", "."], framed=True) == [1, 4, 5, 3, 2]
-    assert vocabulary.encode([], framed=True) == [1, 2]
+    assert vocabulary.encode(["I", "am", "."], add_special_tokens=True) == [1, 4, 5, 3, 2]
+    assert vocabulary.encode([], add_special_tokens=True) == [1, 2]
 
 
 def test_decode_stops_at_the_end_and_skips_padding(vocabulary):
@@ -36,7 +36,7 @@ def test_decoding_undoes_encoding(sequences):
     vocabulary = Vocabulary.train(sequences)
     for sequence in sequences:
         assert vocabulary.decode(vocabulary.encode(sequence)) == sequence
-        assert vocabulary.decode(vocabulary.encode(sequence, framed=True)) == sequence
+        assert vocabulary.decode(vocabulary.encode(sequence, add_special_tokens=True)) == sequence
 
 
 def test_save_and_load(vocabulary, tmp_path):

@@ -12,7 +12,7 @@ What is kept: words written with the letters a to z and the apostrophe alone. St
 stripped; the pronunciations of a word stand together, in the order of the file, and those that differed in stress alone
 become one. That leaves 124,926 words with 133,667 pronunciations, written with 27 letters and 39 phonemes. Words go in
 as `LETTERS.encode(word)`, 30 ids of which only padding is used beside the letters' own; pronunciations come out as
-`PHONEMES.encode(pronunciation, framed=True)`, 42 ids, which `PHONEMES.decode` undoes.
+`PHONEMES.encode(pronunciation, add_special_tokens=True)`, 42 ids, which `PHONEMES.decode` undoes.
 
 The split is by word, so all of a word's pronunciations are on one side. The MD5 of its letters, read as a number,
 leaves a remainder by 20: with 0 the word is for testing, with 1 for validation, with any other for training. That

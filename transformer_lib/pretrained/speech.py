@@ -28,7 +28,7 @@ class SpeechTokenizer(BPETokenizer):
 
     Attributes:
         prompt: the tokens that a transcript begins with.
-        end: the token that ends it.
+        eos: the token that ends it.
         never: tokens that are not written.
         never_first: tokens that are not written first.
     """
@@ -42,7 +42,7 @@ class SpeechTokenizer(BPETokenizer):
             if mark not in self.special_tokens:
                 raise ValueError(f"special_tokens={self.special_tokens!r} must have {mark!r}: a transcript needs it")
         self.prompt = [self.special_tokens[START], self.special_tokens[NO_TIMES]]
-        self.end = self.special_tokens[END]
+        self.eos = self.special_tokens[END]
         self.never, self.never_first = list(never), list(never_first)
 
     @classmethod
@@ -95,7 +95,7 @@ def transcribe(
         logits[tokenizer.never if written else tokenizer.never + tokenizer.never_first] = -math.inf
         logits[tokenizer.vocab_size :] = -math.inf  # times, which the prompt forbids
         token = int(logits.argmax())
-        if token == tokenizer.end:
+        if token == tokenizer.eos:
             break
         written.append(token)
         new = [token]

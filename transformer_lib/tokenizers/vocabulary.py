@@ -10,7 +10,7 @@ from operator import index
 from pathlib import Path
 from typing import SupportsIndex
 
-PAD, BEGIN, END = 0, 1, 2
+PAD, BOS, EOS = 0, 1, 2
 MARKS = ("<pad>", "<begin>", "<end>")
 
 
@@ -20,11 +20,11 @@ class Vocabulary:
     Attributes:
         symbols: the text of each id, the three marks first.
         pad: the id that fills a batch, 0.
-        begin: the id before a target's first symbol, 1.
-        end: the id after a target's last symbol, 2.
+        bos: the id before a target's first symbol, 1.
+        eos: the id after a target's last symbol, 2.
     """
 
-    pad, begin, end = PAD, BEGIN, END
+    pad, bos, eos = PAD, BOS, EOS
 
     def __init__(self, symbols: Iterable[str]) -> None:
         """Give the symbols ids in their order, after the marks.
@@ -48,8 +48,12 @@ class Vocabulary:
         """Return the number of ids V, the marks included."""
         return len(self.symbols)
 
-    def encode(self, sequence: Iterable[str], *, framed: bool = False) -> list[int]:
-        """Return the id of each symbol; framed: begin before them and end after them.
+    def encode(self, sequence: Iterable[str], *, add_special_tokens: bool = False) -> list[int]:
+        """Return the id of each symbol.
+
+        Args:
+            sequence: the symbols.
+            add_special_tokens: whether begin stands before them and end after them, as around a target.
 
         Raises:
             ValueError: a symbol is not in the vocabulary, or is a mark (marks are ids, never text).
@@ -57,13 +61,13 @@ class Vocabulary:
         ids = []
         for position, symbol in enumerate(sequence):
             token = self._ids.get(symbol, PAD)
-            if token <= END:
+            if token <= EOS:
                 raise ValueError(
                     f"sequence[{position}]={symbol!r} must be one of the {self.vocab_size - len(MARKS)} symbols of the "
                     "vocabulary: train it on sequences that have it"
                 )
             ids.append(token)
-        return [BEGIN, *ids, END] if framed else ids
+        return [BOS, *ids, EOS] if add_special_tokens else ids
 
     def decode(self, ids: Iterable[SupportsIndex]) -> list[str]:
         """Return the symbols up to the first end; begin and padding stand for nothing.
@@ -78,9 +82,9 @@ class Vocabulary:
                     f"ids[{position}]={token} must be between 0 and {self.vocab_size - 1}: "
                     "was it made with another vocabulary?"
                 )
-            if token == END:
+            if token == EOS:
                 break
-            if token > END:
+            if token > EOS:
                 symbols.append(self.symbols[token])
         return symbols
 
