@@ -14,7 +14,7 @@ from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
 from transformer_lib.cache import KVCache
 from transformer_lib.feed_forward import FeedForward
-from transformer_lib.inspection import assert_causal, influence
+from transformer_lib.inspection import assert_causal, dependency_mask
 from transformer_lib.masks import causal_mask, padding_mask, prefix_mask, sliding_window_mask
 from transformer_lib.norms import LayerNorm
 from transformer_lib.positions import LearnedPositions, Rotary, SinusoidalPositions
@@ -99,7 +99,7 @@ def test_no_token_sees_the_future(positions, seed):
 def test_layers_see_what_their_masks_let_through(window, prefix, n_layers):
     model, T = language_model("none", n_layers=n_layers), 8
     for mask in (sliding_window_mask(T, window), prefix_mask(torch.tensor([prefix]), T)):
-        seen = influence(lambda ids, mask=mask: model(ids, mask=mask), text(T))
+        seen = dependency_mask(lambda ids, mask=mask: model(ids, mask=mask), text(T))
         reach = torch.linalg.matrix_power(mask.reshape(T, T).double(), n_layers) > 0
         assert torch.equal(seen, reach)
 
@@ -179,7 +179,7 @@ def test_masked_language_model_sees_everything_but_padding():
     model = randomise(MaskedLanguageModel(embedding, [block() for _ in range(2)], nn.Linear(D, V)).double())
     assert model.vocab_size == V
     tokens = text(2, 6)
-    assert influence(model, tokens[0]).all()
+    assert dependency_mask(model, tokens[0]).all()
     mask = padding_mask(torch.tensor([6, 4]), 6)
     close(model(tokens, mask=mask)[1, :4], model(tokens[1:, :4])[0])
     close(model.head(model.encode(tokens, mask=mask)), model(tokens, mask=mask))

@@ -18,7 +18,7 @@ from transformer_lib.attention import (
     share_heads,
 )
 from transformer_lib.cache import KVCache
-from transformer_lib.inspection import assert_permutation_equivariant, influence
+from transformer_lib.inspection import assert_permutation_equivariant, dependency_mask
 from transformer_lib.masks import CAUSAL, causal_mask, padding_mask, prefix_mask, sliding_window_mask
 from transformer_lib.positions import Rotary
 
@@ -216,7 +216,7 @@ def test_each_position_sees_what_its_mask_shows(layer, T, data):
     }
     x = draw(T, layer.w_q.in_features)
     for name, (mask, shown) in patterns.items():
-        seen = influence(lambda x, mask=mask: layer(x, mask=mask), x)
+        seen = dependency_mask(lambda x, mask=mask: layer(x, mask=mask), x)
         assert torch.equal(seen, shown), name
 
 

@@ -9,7 +9,7 @@ from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm, PreNorm
 from transformer_lib.cache import KVCache
 from transformer_lib.feed_forward import FeedForward, SwiGLU
-from transformer_lib.inspection import assert_permutation_equivariant, influence
+from transformer_lib.inspection import assert_permutation_equivariant, dependency_mask
 from transformer_lib.masks import CAUSAL, causal_mask, padding_mask
 from transformer_lib.norms import LayerNorm, RMSNorm
 from transformer_lib.positions import Rotary
@@ -127,7 +127,7 @@ def test_gradients(residual):
 
 def test_attention_alone_mixes_positions():
     layer = randomise(block(8, 2, 16))
-    assert torch.equal(influence(lambda x: layer(x, mask=torch.eye(5).bool()), draw(5, 8)), torch.eye(5).bool())
+    assert torch.equal(dependency_mask(lambda x: layer(x, mask=torch.eye(5).bool()), draw(5, 8)), torch.eye(5).bool())
     assert_permutation_equivariant(layer, draw(2, 5, 8))
 
 

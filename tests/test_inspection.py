@@ -11,13 +11,13 @@ from transformer_lib.architectures import LanguageModel
 from transformer_lib.attention import MultiHeadAttention, attention, attention_weights
 from transformer_lib.cache import KVCache
 from transformer_lib.inspection import (
+    ablate_heads,
     assert_cache_exact,
     assert_causal,
     assert_matches,
     assert_permutation_equivariant,
-    influence,
+    dependency_mask,
     record_attention,
-    without_heads,
 )
 from transformer_lib.masks import CAUSAL, causal_mask
 from transformer_lib.models.gpt import GPTConfig, gpt
@@ -106,7 +106,7 @@ def test_recorded_weights_are_those_before_dropout():
 def test_a_head_taken_away_is_its_slice_of_the_output_matrix_at_zero():
     model, tokens = a_gpt(n_heads=4), torch.arange(10)[None]
     plain = model(tokens)
-    with without_heads(model, [("blocks.1.attention", 2), ("blocks.0.attention", 3), ("blocks.1.attention", 0)]):
+    with ablate_heads(model, [("blocks.1.attention", 2), ("blocks.0.attention", 3), ("blocks.1.attention", 0)]):
         without = model(tokens)
     assert torch.equal(model(tokens), plain)
     with torch.no_grad():
@@ -119,11 +119,11 @@ def test_a_head_taken_away_is_its_slice_of_the_output_matrix_at_zero():
 @pytest.mark.parametrize("recorded_first", [True, False])
 def test_a_head_taken_away_is_recorded_all_the_same(recorded_first):
     model, tokens = a_llama(), torch.arange(10)[None]
-    blocks = [without_heads(model, [("blocks.0.attention", 1)]), record_attention(model)]
+    blocks = [ablate_heads(model, [("blocks.0.attention", 1)]), record_attention(model)]
     first, second = reversed(blocks) if recorded_first else blocks
     with first as a, second as b:
         seen = model(tokens)
-    with without_heads(model, [("blocks.0.attention", 1)]):
+    with ablate_heads(model, [("blocks.0.attention", 1)]):
         torch.testing.assert_close(seen, model(tokens))
     assert ((a or b)["blocks.0.attention"][0, 1].sum(dim=-1) - 1).abs().max() < 1e-9
 
@@ -131,7 +131,7 @@ def test_a_head_taken_away_is_recorded_all_the_same(recorded_first):
 def test_heads_come_back_after_an_error():
     model, tokens = a_gpt(), torch.arange(10)[None]
     plain = model(tokens)
-    with pytest.raises(RuntimeError), without_heads(model, [("blocks.0.attention", 0)]):
+    with pytest.raises(RuntimeError), ablate_heads(model, [("blocks.0.attention", 0)]):
         raise RuntimeError
     assert torch.equal(model(tokens), plain)
 
@@ -145,7 +145,7 @@ def test_heads_come_back_after_an_error():
     ],
 )
 def test_a_head_that_is_not_there_is_refused(head, message):
-    with pytest.raises(ValueError, match=message), without_heads(a_gpt(), [head]):
+    with pytest.raises(ValueError, match=message), ablate_heads(a_gpt(), [head]):
         pass
 
 
@@ -162,12 +162,12 @@ def test_right_models_are_causal(model):
 def test_influence_is_the_mask_as_it_works():
     layer = randomise(MultiHeadAttention(8, 2).double())
     mask = torch.tensor([[1, 0, 0, 1], [0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 1, 1]]).bool()
-    assert torch.equal(influence(lambda x: layer(x, mask=mask), draw(4, 8)), mask)
+    assert torch.equal(dependency_mask(lambda x: layer(x, mask=mask), draw(4, 8)), mask)
 
 
 def test_influence_sees_a_change_even_where_all_tokens_are_equal():
     assert torch.equal(
-        influence(lambda ids: ids[..., None].double(), torch.zeros(4, dtype=torch.long)), torch.eye(4).bool()
+        dependency_mask(lambda ids: ids[..., None].double(), torch.zeros(4, dtype=torch.long)), torch.eye(4).bool()
     )
 
 

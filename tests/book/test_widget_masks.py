@@ -11,7 +11,7 @@ from widget_pages import CONTRASTS, data_of, turn
 
 from transformer_lib import masks
 from transformer_lib.attention import MultiHeadAttention
-from transformer_lib.inspection import assert_causal, assert_permutation_equivariant, influence
+from transformer_lib.inspection import assert_causal, assert_permutation_equivariant, dependency_mask
 
 NAMES = ("masks",)
 T = len(data_of("masks")["tokens"])
@@ -79,7 +79,7 @@ def test_reach_is_what_the_probe_finds_in_layers_of_attention(layers, arithmetic
         seen = torch.tensor(
             arithmetic("([mask, layers]) => BookWidgets.masks.reach(mask, layers)", [mask.tolist(), layers])
         )
-        works = influence(stack(mask, layers), inputs())
+        works = dependency_mask(stack(mask, layers), inputs())
         own = torch.eye(6, dtype=torch.bool)
         if mask.diagonal().all():
             assert torch.equal(seen | own, works | own), mask

@@ -2,7 +2,7 @@ import pytest
 import torch
 from reference import close, randomise
 
-from transformer_lib.inspection import influence
+from transformer_lib.inspection import dependency_mask
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.bert import BertConfig, bert, bert_for_pre_training
 
@@ -28,7 +28,7 @@ def test_bert_base_has_the_parameters_of_transformers():
 
 def test_every_position_sees_every_other_and_no_padding():
     model, tokens = randomise(bert(BertConfig(**SMALL)).double()), torch.arange(6)
-    assert influence(model, tokens).all()
+    assert dependency_mask(model, tokens).all()
     batch = torch.stack((tokens, tokens + 2))
     close(model(batch, mask=padding_mask(torch.tensor([6, 4]), 6))[1, :4], model(batch[1:, :4])[0])
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import randomise
 
-from transformer_lib.inspection import influence
+from transformer_lib.inspection import dependency_mask
 from transformer_lib.masks import prefix_mask
 from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.models.prefix_lm import PrefixLM
@@ -17,7 +17,7 @@ SIZES = {"vocab_size": 13, "context_length": 8, "d_model": 8, "n_layers": 2, "n_
 def test_the_prefix_is_seen_whole_and_the_rest_from_left_to_right(prefix, seed):
     model = PrefixLM(randomise(gpt(GPTConfig(**SIZES)).double(), seed=seed))
     tokens = torch.randint(13, (8,), generator=torch.Generator().manual_seed(seed))
-    seen = influence(lambda ids: model(ids, torch.tensor([prefix])), tokens)
+    seen = dependency_mask(lambda ids: model(ids, torch.tensor([prefix])), tokens)
     assert torch.equal(seen, prefix_mask(torch.tensor([prefix]), 8)[0, 0])
 
 

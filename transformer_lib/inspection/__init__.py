@@ -4,22 +4,22 @@ A model that breaks one of these still trains, and its loss may even look too go
 AssertionError with the position, the numbers and the likely cause.
 """
 
-from transformer_lib.inspection.ablation import without_heads
+from transformer_lib.inspection.ablation import ablate_heads
 from transformer_lib.inspection.invariants import (
     assert_cache_exact,
     assert_causal,
     assert_permutation_equivariant,
-    influence,
+    dependency_mask,
 )
 from transformer_lib.inspection.matching import assert_matches
 from transformer_lib.inspection.recording import record_attention
 
 __all__ = [
+    "ablate_heads",
     "assert_cache_exact",
     "assert_causal",
     "assert_matches",
     "assert_permutation_equivariant",
-    "influence",
+    "dependency_mask",
     "record_attention",
-    "without_heads",
 ]

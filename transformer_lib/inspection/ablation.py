@@ -13,10 +13,10 @@ from transformer_lib.attention import MultiHeadAttention
 
 
 @contextmanager
-def without_heads(model: nn.Module, heads: Iterable[tuple[str, int]]) -> Iterator[None]:
+def ablate_heads(model: nn.Module, heads: Iterable[tuple[str, int]]) -> Iterator[None]:
     """Let some heads write nothing while the block is open.
 
-        with without_heads(model, [("blocks.0.attention", 2)]):
+        with ablate_heads(model, [("blocks.0.attention", 2)]):
             model(tokens)
 
     Args:

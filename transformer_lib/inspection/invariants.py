@@ -13,7 +13,7 @@ from transformer_lib.inspection.matching import Tolerance
 Forward = Callable[[Tensor], Tensor]
 
 
-def influence(forward: Forward, inputs: Tensor, *, seed: int = 0) -> Bool[Tensor, "T T"]:
+def dependency_mask(forward: Forward, inputs: Tensor, *, seed: int = 0) -> Bool[Tensor, "T T"]:
     """Which inputs each output depends on, found by changing one input at a time.
 
     Args:
@@ -55,7 +55,7 @@ def assert_causal(model: Forward, inputs: Tensor | None = None, *, seed: int = 0
         longer_than_layers = 8 + (len(model.blocks) if isinstance(model, LanguageModel) else 0)
         inputs = _draw_tokens(model, longer_than_layers, seed)[0]
     with _in_evaluation(model):
-        seen = influence(model, inputs, seed=seed)
+        seen = dependency_mask(model, inputs, seed=seed)
     future = torch.ones_like(seen).triu(1)
     leaks = (seen & future).nonzero().tolist()
     if leaks:
