@@ -25,7 +25,7 @@ from transformer_lib.training import (
     train,
 )
 
-TOKENS = torch.arange(40) % 7
+TOKENS, VECTORS = torch.arange(40) % 7, torch.eye(4)[None]
 SIZES = {"vocab_size": 11, "context_length": 8, "d_model": 8, "n_layers": 1, "n_heads": 2, "d_ff": 6}
 GPT, MLP, BERT = (
     gpt(GPTConfig(**SIZES)),
@@ -55,7 +55,7 @@ WORK = {
     "embed": lambda: embed(SENTENCES, WORDS, ["a b", "c"]),
     "assert_causal": lambda: assert_causal(GPT),
     "assert_cache_exact": lambda: assert_cache_exact(GPT),
-    "assert_permutation_equivariant": lambda: assert_permutation_equivariant(lambda x: 2 * x, torch.eye(4)[None]),
+    "assert_permutation_equivariant": lambda: assert_permutation_equivariant(lambda x: 2 * x, VECTORS),
 }
 
 

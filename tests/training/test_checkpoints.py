@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from reference import randomise
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from transformer_lib.models.bert import BertConfig
@@ -160,6 +161,18 @@ def test_every_builder_is_found_again(name, older, tmp_path):
     for (n, x), y in zip(loaded.state_dict().items(), model.state_dict().values(), strict=True):
         assert torch.equal(x, y), n
     assert [p.requires_grad for p in loaded.parameters()] == [p.requires_grad for p in model.parameters()]
+
+
+def test_tensors_load_under_the_names_of_the_first_edition(tmp_path):
+    model = randomise(builders()["whisper"](CONFIGS["whisper"]))
+    save(model, tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    for name in list(tensors):
+        older = name.replace("conv1", "narrow").replace("conv2", "halve")
+        tensors[older] = tensors.pop(name)
+    assert "source_embedding.halve.bias" in tensors
+    save_file(tensors, tmp_path / "model.safetensors")
+    assert all(torch.equal(x, y) for x, y in zip(model.parameters(), load(tmp_path).parameters(), strict=True))
 
 
 def test_the_books_own_folders_load():

@@ -14,7 +14,7 @@ from typing import Any
 
 from transformer_lib.exercises.comparing import same
 from transformer_lib.exercises.guard import Stopped
-from transformer_lib.exercises.values import Opaque, Raised, a, plain
+from transformer_lib.exercises.values import Opaque, Raised, plain, with_article
 from transformer_lib.exercises.verdicts import WIDTH
 
 _NOT_THEIRS = (sysconfig.get_paths()["stdlib"], str(Path(__file__).parents[1]), "<frozen", "<__array_function__")
@@ -49,10 +49,10 @@ def plain_or_opaque(value: Any) -> Any:
     except Stopped:
         raise
     except BaseException:
-        return Opaque(f"{a(type(value).__name__)} object that cannot be read")
+        return Opaque(f"{with_article(type(value).__name__)} object that cannot be read")
 
 
-def misfit(function: Callable[..., Any], parameters: Sequence[str]) -> str:
+def validate_signature(function: Callable[..., Any], parameters: Sequence[str]) -> str:
     """Say in what way a function cannot be called with these positional arguments; nothing where it can."""
     try:
         signature = inspect.signature(function)

@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from transformer_lib.exercises.attempts import Attempt, attempt, misfit, plain_or_opaque
+from transformer_lib.exercises.attempts import Attempt, attempt, plain_or_opaque, validate_signature
 from transformer_lib.exercises.comparing import Place, first_difference, holds, same
 from transformer_lib.exercises.guard import Ending, run_guarded
 from transformer_lib.exercises.questions import Question
@@ -111,7 +111,7 @@ class Exercise:
             return self._say("unattempted", "not attempted yet.")
         if not callable(answer):
             return self._not_a_function(answer)
-        calls: list[Callable[[], Any]] = [functools.partial(misfit, answer, self.parameters)]
+        calls: list[Callable[[], Any]] = [functools.partial(validate_signature, answer, self.parameters)]
         calls += [functools.partial(attempt, answer, case) for case in self.cases]
         found, ending = run_guarded(calls, seconds=self.seconds)
         complaint, attempts = found[0] if found else "", found[1:]

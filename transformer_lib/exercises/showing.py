@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from transformer_lib.exercises.comparing import as_array
-from transformer_lib.exercises.values import Opaque, Raised, TensorCopy, a
+from transformer_lib.exercises.values import Opaque, Raised, TensorCopy, with_article
 from transformer_lib.exercises.verdicts import WIDTH
 
 LINE = WIDTH - 12  # what is left of a line between its indentation and the brackets of a table
@@ -27,13 +27,13 @@ def describe(value: Any) -> str:
             return f"{'a tensor' if isinstance(value, TensorCopy) else 'an array'} of shape {value.shape}"
         case list() | tuple() if (array := as_array(value)) is not None and array.ndim > 1:
             kind = {TensorCopy: "tensor", np.ndarray: "array"}.get(type(value[0]), type(value[0]).__name__)
-            return f"{a(type(value).__name__)} of {kind}s of shape {array.shape}"
+            return f"{with_article(type(value).__name__)} of {kind}s of shape {array.shape}"
         case str() | bytes() | list() | tuple() | dict() | set():
-            return f"{a(type(value).__name__)} of length {len(value)}"
+            return f"{with_article(type(value).__name__)} of length {len(value)}"
         case None:
             return "None"
         case _:
-            return a(type(value).__name__)
+            return with_article(type(value).__name__)
 
 
 def show(value: Any, at: Sequence[Any] = (), digits: int = 4, width: int = LINE) -> str:

@@ -91,7 +91,7 @@ def _is_tensor(value: Any) -> bool:
 
 def _key(value: Any) -> Any:
     copy = plain(value)
-    return copy if hashable(copy) else Opaque(a(type(value).__name__))
+    return copy if hashable(copy) else Opaque(with_article(type(value).__name__))
 
 
 def hashable(value: Any) -> bool:
@@ -105,12 +105,12 @@ def hashable(value: Any) -> bool:
 
 def _too_large(value: Any) -> Opaque:
     size = f"shape {value.shape}" if isinstance(value, np.ndarray) else f"length {len(value)}"
-    return Opaque(f"{a(type(value).__name__)} of {size}, too large to look into")
+    return Opaque(f"{with_article(type(value).__name__)} of {size}, too large to look into")
 
 
 def _opaque(value: Any) -> Opaque:
     if inspect.isgenerator(value) or isinstance(value, Iterator):
-        kind = "a generator" if inspect.isgenerator(value) else a(type(value).__name__ + " iterator")
+        kind = "a generator" if inspect.isgenerator(value) else with_article(type(value).__name__ + " iterator")
         return Opaque(kind, "Nothing in it is computed until somebody asks: list(…) around it does.")
     if inspect.iscoroutine(value):
         value.close()
@@ -119,9 +119,9 @@ def _opaque(value: Any) -> Opaque:
         )
     if inspect.isroutine(value) or inspect.isclass(value):
         return Opaque("a class" if inspect.isclass(value) else "a function")
-    return Opaque(f"{a(type(value).__name__)} object")
+    return Opaque(f"{with_article(type(value).__name__)} object")
 
 
-def a(noun: str) -> str:
+def with_article(noun: str) -> str:
     """Put the indefinite article before a noun."""
     return f"an {noun}" if noun[:1].lower() in "aeio" else f"a {noun}"

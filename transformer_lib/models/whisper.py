@@ -50,8 +50,8 @@ class SoundEmbedding(nn.Module):
 
     def __init__(self, n_mels: int, d_model: int, length: int) -> None:
         super().__init__()
-        self.narrow = nn.Conv1d(n_mels, d_model, kernel_size=3, padding=1)
-        self.halve = nn.Conv1d(d_model, d_model, kernel_size=3, padding=1, stride=2)
+        self.conv1 = nn.Conv1d(n_mels, d_model, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(d_model, d_model, kernel_size=3, padding=1, stride=2)
         self.activation = nn.GELU()
         self.positions = LearnedPositions(length, d_model)
 
@@ -67,7 +67,7 @@ class SoundEmbedding(nn.Module):
         Raises:
             ValueError: If there are more of them than positions.
         """
-        x = self.activation(self.halve(self.activation(self.narrow(mel)))).mT  # (B, S, D)
+        x = self.activation(self.conv2(self.activation(self.conv1(mel)))).mT  # (B, S, D)
         return x + self.positions(torch.arange(x.shape[1], device=x.device))
 
 

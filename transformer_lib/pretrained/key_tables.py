@@ -142,10 +142,10 @@ WHISPER_KEYS = (
     _whisper_side("encoder")
     + _whisper_side("decoder")
     + table(
-        ("encoder/conv1/weight", "source_embedding.narrow.weight"),
-        ("encoder/conv1/bias", "source_embedding.narrow.bias"),
-        ("encoder/conv2/weight", "source_embedding.halve.weight"),
-        ("encoder/conv2/bias", "source_embedding.halve.bias"),
+        ("encoder/conv1/weight", "source_embedding.conv1.weight"),
+        ("encoder/conv1/bias", "source_embedding.conv1.bias"),
+        ("encoder/conv2/weight", "source_embedding.conv2.weight"),
+        ("encoder/conv2/bias", "source_embedding.conv2.bias"),
         ("encoder/position_encodings/encodings", "source_embedding.positions.table.weight"),
         ("decoder/embeddings/weight", "target_embedding.tokens.weight head.weight", SHARED),
         ("decoder/position_encodings/encodings", "target_embedding.positions.table.weight"),

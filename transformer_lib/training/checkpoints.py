@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from transformer_lib.models.builders import build_with, builders, named_tensors, unwrapped, validate_as_built
+from transformer_lib.training.placement import is_first_rank, to_device
 
 
 @runtime_checkable
@@ -38,7 +39,8 @@ def save(model: nn.Module, folder: str | Path) -> None:
         model: What a registered builder made, such as `gpt`; or that model compiled, or wrapped for several devices.
             Its parameters and buffers are written once each, even where two layers share one, and under plain names. A
             `model.half()` takes half the room, and is loaded in the precision it is built in.
-        folder: Made if it is not there.
+        folder: Made if it is not there. Of several processes that train together, all must call, and the first one
+            writes.
 
     Raises:
         ValueError: If the model is not as its builder makes it of its configuration: it could not be built again.
@@ -47,6 +49,8 @@ def save(model: nn.Module, folder: str | Path) -> None:
     plain, folder = unwrapped(model), Path(folder)
     tensors = _whole(named_tensors(model))
     described = {"model": plain.builder, **dataclasses.asdict(plain.config)}
+    if not is_first_rank():
+        return
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / "config.json", (json.dumps(described, indent=2) + "\n").encode())
     _replace(folder / "model.safetensors", safetensors.torch.save(tensors))
@@ -73,7 +77,7 @@ def load(folder: str | Path, *_: Any) -> Any:
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged, or no configuration ({error!r}): make it again") from error
     stored, default = _read(folder / "model.safetensors")[0], torch.get_default_dtype()
-    tensors = {key: x.to(default) if x.is_floating_point() else x for key, x in stored.items()}
+    tensors = {_named_now(key): x.to(default) if x.is_floating_point() else x for key, x in stored.items()}
     # An older file has the name of the configuration only, which may have two builders: the tensors tell which.
     builds = [build for key, build in builders().items() if name in (key, build.config_class.__name__)]
     if not builds:
@@ -108,14 +112,21 @@ def save_checkpoint(
         generators: Their states are written, and those of PyTorch's own on the CPU and wherever the model is.
         config: The settings of the run, of what JSON can hold; `load_checkpoint` refuses any others.
         record: Its progress, of what JSON can hold; `load_checkpoint` returns it.
+
+    Raises:
+        ValueError: If the model is sharded: torch.distributed.checkpoint writes each shard where it is.
     """
     tensors = {f"model.{name}": tensor for name, tensor in named_tensors(model).items()}
+    if any(hasattr(tensor, "full_tensor") for tensor in tensors.values()):
+        raise ValueError("model is sharded over several devices: save its run with torch.distributed.checkpoint")
     for name, generator in (_of_devices(model) | dict(generators)).items():
         tensors[f"random.{name}"] = generator.get_state()
     packed = _pack(optimizer.state_dict(), tensors)
     run = json.dumps({"config": config, "record": record, "optimizer": packed})
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    _replace(Path(path), safetensors.torch.save(_whole(tensors), {"run": run}))
+    whole = _whole(tensors)
+    if is_first_rank():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _replace(Path(path), safetensors.torch.save(whole, {"run": run}))
 
 
 def load_checkpoint(
@@ -155,10 +166,10 @@ def load_checkpoint(
         for kind in ("model", "random")
     }
     draws, devices = dict(generators), _of_devices(model)
-    if named := {name for name in stored["random"] if not name.startswith("device ")} ^ draws.keys():
+    if (named := {name for name in stored["random"] if not name.startswith("device ")}) != draws.keys():
         raise ValueError(
-            f"generators={sorted(draws)} must be those in {path}, but {sorted(named)} are only in one: give the same "
-            "ones, or remove the file"
+            f"generators={sorted(draws)} must be those in {path}, {sorted(named)}: give the same ones, or remove the "
+            "file"
         )
     state = _unpack(run["optimizer"], tensors)
     groups = [len(group["params"]) for group in state["param_groups"]]
@@ -172,6 +183,12 @@ def load_checkpoint(
             )
     _copy(stored["model"], named_tensors(model), path)
     optimizer.load_state_dict(state)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, entries in state["state"].items():  # PyTorch casts to the parameter's dtype, and garbles texts
+        own = optimizer.state[parameters[index]]
+        for name, value in entries.items():
+            device = own[name].device if isinstance(value, Tensor) else parameters[index].device
+            own[name] = to_device(value, device)
     for name, place in stored["random"].items():
         if generator := (devices | draws).get(name):  # on another device there is none, and no bit for bit either
             generator.set_state(place)
@@ -231,6 +248,13 @@ def _unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if kind == "tuple":
         return tuple(_unpack(part, tensors) for part in content)
     return {_unpack(key, tensors): _unpack(part, tensors) for key, part in content}
+
+
+def _named_now(name: str) -> str:
+    """The name of a tensor that had another one in the first edition."""
+    return name.replace("source_embedding.narrow.", "source_embedding.conv1.").replace(
+        "source_embedding.halve.", "source_embedding.conv2."
+    )
 
 
 def _whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

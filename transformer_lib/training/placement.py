@@ -1,9 +1,10 @@
-"""Where training computes and in which precision: the model's device, a batch on it, matrix products in bfloat16."""
+"""Where training computes and in which precision: the device, the process, matrix products in bfloat16."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 PRECISIONS = ("float32", "bfloat16")
@@ -12,6 +13,11 @@ PRECISIONS = ("float32", "bfloat16")
 def device_of(model: nn.Module) -> torch.device:
     """Return the device of a model's first parameter, where its inputs belong; the CPU for a model without any."""
     return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def is_first_rank() -> bool:
+    """Whether this process is the one to write: the first of those that train together, or the only one."""
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
 
 
 def to_device(batch: Any, device: torch.device | str) -> Any:
