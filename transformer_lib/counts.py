@@ -69,7 +69,12 @@ class CountTable:
 
 
 def check_tokens(tokens: Tokens, vocab_size: int) -> Int[np.ndarray, " T"]:
-    """One sequence of token ids as an int64 array; anything else is a ValueError or a TypeError."""
+    """One sequence of token ids as an int64 array; anything else is a ValueError or a TypeError.
+
+    Args:
+        tokens: One sequence of ids.
+        vocab_size: Ids must be below it.
+    """
     array = np.asarray(tokens)
     if array.ndim != 1:
         raise ValueError(f"tokens has shape {array.shape}: it must be one sequence, or a list of sequences")
@@ -87,7 +92,12 @@ def check_tokens(tokens: Tokens, vocab_size: int) -> Int[np.ndarray, " T"]:
 
 
 def lay_end_to_end(tokens: Tokens, vocab_size: int) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " T"]]:
-    """One sequence or a list of them as one array, and how many tokens come before each token in its own sequence."""
+    """One sequence or a list of them as one array, and how many tokens come before each token in its own sequence.
+
+    Args:
+        tokens: One sequence of ids, or a list of sequences.
+        vocab_size: Ids must be below it.
+    """
     nested = isinstance(tokens, list | tuple) and len(tokens) > 0 and np.ndim(tokens[0]) > 0
     sequences = [check_tokens(sequence, vocab_size) for sequence in (tokens if nested else [tokens])]
     if not any(map(len, sequences)):

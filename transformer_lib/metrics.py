@@ -48,6 +48,13 @@ def edit_distance(a: Sequence[object], b: Sequence[object]) -> int:
     """Return the least number of insertions, deletions and substitutions that turn a into b.
 
     One row of d(i, j) is kept, so the work is |a| times |b| and the memory |b|.
+
+    Args:
+        a: One sequence, of anything that compares.
+        b: The other.
+
+    >>> edit_distance("kitten", "sitting")
+    3
     """
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, start=1):

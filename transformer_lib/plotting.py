@@ -73,7 +73,12 @@ def use_house_style() -> None:
 
 
 def new_axes(width: float = 7.2, height: float = 3.6) -> Axes:
-    """Empty axes in a figure of their own, in inches."""
+    """Empty axes in a figure of their own, in inches.
+
+    Args:
+        width: Inches.
+        height: Inches.
+    """
     return plt.subplots(figsize=(width, height))[1]
 
 
@@ -128,7 +133,17 @@ def heatmap(
     scale_title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """A large matrix as shades alone, with a scale beside it."""
+    """A large matrix as shades alone, with a scale beside it.
+
+    Args:
+        values: One number a cell, (rows, columns).
+        rows: A label for each row.
+        columns: A label for each column.
+        row_title: What the rows are.
+        column_title: What the columns are.
+        scale_title: What the shades are, with the unit.
+        ax: Where to draw; None makes new axes.
+    """
     cells = np.asarray(values, dtype=float)
     ax = ax or new_axes(0.19 * len(columns) + 1.6, 0.19 * len(rows) + 0.9)
     image = ax.imshow(cells, cmap=SHADES, vmin=0, aspect="equal")
@@ -180,7 +195,15 @@ def bars(
     template: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Upright bars, one a name; with a `template`, each carries its number."""
+    """Upright bars, one a name; with a `template`, each carries its number.
+
+    Args:
+        values: A height for each name.
+        y_title: What the heights are, with the unit.
+        colour: One of COLOURS.
+        template: How a height is written above its bar, such as "{:.2f}"; None writes none.
+        ax: Where to draw; None makes new axes.
+    """
     ax = ax or new_axes()
     drawn = ax.bar(list(values), list(values.values()), color=COLOURS[colour], width=0.7)
     if template:

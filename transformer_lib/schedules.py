@@ -103,7 +103,12 @@ def noam(warmup: int) -> Schedule:
 
 
 def noam_peak(d_model: int, warmup: int) -> float:
-    """Return the paper's highest learning rate, (d_model * warmup)**-0.5: 0.0007 for its base model."""
+    """Return the paper's highest learning rate, (d_model * warmup)**-0.5: 0.0007 for its base model.
+
+    Args:
+        d_model: Features, D.
+        warmup: Steps to the peak.
+    """
     return (d_model * warmup) ** -0.5
 
 

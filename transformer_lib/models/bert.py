@@ -133,7 +133,12 @@ def bert_for_pre_training(config: BertConfig, generator: torch.Generator | None 
 
 
 def initialise(model: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw every matrix from N(0, 0.02), cut off at two standard deviations; biases start at 0."""
+    """Draw every matrix from N(0, 0.02), cut off at two standard deviations; biases start at 0.
+
+    Args:
+        model: What `bert` builds, or a part of it; changed in place.
+        generator: The source of the random weights; None takes PyTorch's global one.
+    """
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04, generator=generator)

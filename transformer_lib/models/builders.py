@@ -129,7 +129,12 @@ def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def validate_shapes(found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise a ValueError that says which tensors are missing, unknown, or of another shape than wanted."""
+    """Raise a ValueError that says which tensors are missing, unknown, or of another shape than wanted.
+
+    Args:
+        found: Shapes by name.
+        wanted: What they must be.
+    """
     missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if missing or unknown:
         raise ValueError(f"the tensors do not fit the model: missing {missing}, unknown {unknown}")

@@ -39,6 +39,12 @@ def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> Language
     Args:
         config: Its sizes.
         generator: The source of the random weights; None takes PyTorch's global one.
+
+    >>> model = gpt(GPTConfig(vocab_size=11, context_length=8, d_model=16, n_layers=2, n_heads=4, d_ff=64))
+    >>> model(torch.tensor([[1, 2, 3]])).shape
+    torch.Size([1, 3, 11])
+    >>> model.config.d_model
+    16
     """
 
     def block() -> Block:
@@ -67,6 +73,10 @@ def initialise(model: LanguageModel, generator: torch.Generator | None = None) -
     """Draw weights from N(0, 0.02), those that write to the stream smaller by sqrt(N).
 
     N is the number of residual layers, two a block (Radford et al. 2019, section 2.3): the stream then keeps its size.
+
+    Args:
+        model: What `gpt` builds; changed in place.
+        generator: The source of the random weights; None takes PyTorch's global one.
     """
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):

@@ -70,7 +70,12 @@ def llama(config: LlamaConfig, generator: torch.Generator | None = None) -> Lang
 
 
 def initialise(model: LanguageModel, generator: torch.Generator | None = None) -> None:
-    """Draw every matrix from N(0, 0.02), as the reference implementation does."""
+    """Draw every matrix from N(0, 0.02), as the reference implementation does.
+
+    Args:
+        model: What `llama` builds; changed in place.
+        generator: The source of the random weights; None takes PyTorch's global one.
+    """
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02, generator=generator)

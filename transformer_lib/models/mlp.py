@@ -61,7 +61,12 @@ def mlp(config: MLPConfig, generator: torch.Generator | None = None) -> MLP:
 
 
 def initialise(model: MLP, generator: torch.Generator | None = None) -> None:
-    """Start with unit embeddings, hidden units of about unit variance, where tanh bends, and a nearly uniform guess."""
+    """Start with unit embeddings, hidden units of about unit variance, where tanh bends, and a nearly uniform guess.
+
+    Args:
+        model: What `mlp` builds; changed in place.
+        generator: The source of the random weights; None takes PyTorch's global one.
+    """
     nn.init.normal_(model.embedding.weight, generator=generator)
     nn.init.normal_(model.hidden.weight, std=model.hidden.in_features**-0.5, generator=generator)
     nn.init.zeros_(model.hidden.bias)

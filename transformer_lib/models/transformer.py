@@ -68,7 +68,12 @@ def transformer(config: TransformerConfig, generator: torch.Generator | None = N
 
 
 def initialise(model: EncoderDecoder, generator: torch.Generator | None = None) -> None:
-    """Draw linear maps from Glorot's uniform distribution, and embeddings of length about 1 before they are scaled."""
+    """Draw linear maps from Glorot's uniform distribution, and embeddings of length about 1 before they are scaled.
+
+    Args:
+        model: What `transformer` builds; changed in place.
+        generator: The source of the random weights; None takes PyTorch's global one.
+    """
     for module in model.modules():
         if isinstance(module, nn.Linear) and module is not model.head:
             nn.init.xavier_uniform_(module.weight, generator=generator)

@@ -109,7 +109,12 @@ def whisper(config: WhisperConfig, generator: torch.Generator | None = None) -> 
 
 
 def initialise(model: EncoderDecoder, generator: torch.Generator | None = None) -> None:
-    """Draw weights from N(0, 0.02), set biases to 0 and source positions to sines and cosines that are not trained."""
+    """Draw weights from N(0, 0.02), set biases to 0 and source positions to sines and cosines that are not trained.
+
+    Args:
+        model: What `whisper` builds; changed in place.
+        generator: The source of the random weights; None takes PyTorch's global one.
+    """
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding | nn.Conv1d):
             nn.init.normal_(module.weight, std=0.02, generator=generator)

@@ -176,8 +176,7 @@ def to_hf(model: Any) -> Any:
     Raises:
         ValueError: If it is another model, was changed since it was built, or has no like in transformers.
     """
-    import transformers
-
+    transformers = _transformers()
     validate_as_built(model)
     model = unwrapped(model)
     config, builder = model.config, model.builder
@@ -197,9 +196,16 @@ def to_hf(model: Any) -> Any:
     return built.train(model.training)
 
 
-def _from_hf(family: Family, model: Any) -> Any:
-    import transformers
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("this needs transformers: pip install 'transformer_lib[hf]'") from None
+    return transformers
 
+
+def _from_hf(family: Family, model: Any) -> Any:
+    transformers = _transformers()
     if type(model) is not getattr(transformers, family.theirs):
         raise TypeError(f"model is a {type(model).__name__} and must be a {family.theirs} of transformers")
     theirs = model.config

@@ -58,7 +58,13 @@ LLAMA_KEYS = table(
 
 
 def llama_gguf_keys(n_heads: int, n_kv_heads: int, *, tied: bool) -> list[Row]:
-    """The names that LLaMA's tensors have in a GGUF file; tied, the embedding is the head too."""
+    """The names that LLaMA's tensors have in a GGUF file; tied, the embedding is the head too.
+
+    Args:
+        n_heads: Query heads.
+        n_kv_heads: Key/value heads.
+        tied: Whether the head is the embedding's matrix.
+    """
     shared = table(("token_embd.weight", "embedding.tokens.weight head.weight", SHARED))
     apart = table(("token_embd.weight", "embedding.tokens.weight"), ("output.weight", "head.weight"))
     return (shared if tied else apart) + table(

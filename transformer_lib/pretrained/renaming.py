@@ -65,7 +65,13 @@ class Row(NamedTuple):
 
 
 def prefixed(rows: Iterable[Row], *, theirs: str = "", ours: str = "") -> list[Row]:
-    """The table of a model that is a part of another one, there, here, or both."""
+    """The table of a model that is a part of another one, there, here, or both.
+
+    Args:
+        rows: The part's.
+        theirs: What their names begin with in the whole.
+        ours: What ours do.
+    """
     return [row._replace(theirs=theirs + row.theirs, ours=tuple(ours + name for name in row.ours)) for row in rows]
 
 
@@ -75,7 +81,12 @@ def table(*rows: tuple[str, str] | tuple[str, str, Transform]) -> list[Row]:
 
 
 def expand(rows: Iterable[Row], n_layers: int) -> list[Row]:
-    """The table with a row for each layer in place of {i}."""
+    """The table with a row for each layer in place of {i}.
+
+    Args:
+        rows: With {i} for the layer.
+        n_layers: Layers of the model.
+    """
     return [
         Row(row.theirs.format(i=i), tuple(name.format(i=i) for name in row.ours), row.transform)
         for row in rows
@@ -109,6 +120,10 @@ def from_theirs(rows: Iterable[Row], theirs: Mapping[str, Tensor]) -> dict[str, 
 
 def to_theirs(rows: Iterable[Row], ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The way back.
+
+    Args:
+        rows: Of every layer: see `expand`.
+        ours: Tensors by our names.
 
     Raises:
         ValueError: If a tensor is missing or unknown.

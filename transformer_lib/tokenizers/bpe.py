@@ -39,6 +39,10 @@ class BPETokenizer(ByteLevelTokenizer):
         vocabulary: the id of each byte string.
         special_tokens: the id of each token that stands for no text.
         pattern: the regular expression that cuts a text into pieces first.
+
+    >>> tokenizer = BPETokenizer.train("low lower lowest low low", vocab_size=260)  # 256 bytes, and 4 merges
+    >>> [tokenizer.decode([token]) for token in tokenizer.encode("lower")]
+    ['low', 'e', 'r']
     """
 
     def __init__(
@@ -203,6 +207,10 @@ def merge_by_rank(tokens: Sequence[bytes], ranks: Mapping[Merge, int]) -> list[b
 
     It takes O(n log n) for n tokens: the pairs wait in a queue by rank and place. A token merged into the one before it
     leaves an empty place, passed over by links from each token to its neighbours.
+
+    Args:
+        tokens: What is merged, often single bytes.
+        ranks: Of each pair that may be merged; the lowest is merged first.
     """
     tokens = [*tokens, b""]  # the last one has no rank with any other; as tokens[-1] it is also before the first
     before = list(range(-1, len(tokens) - 1))

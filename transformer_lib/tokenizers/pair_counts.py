@@ -68,7 +68,16 @@ class PairCounts:
 
 
 def merge(tokens: list[int], pair: Pair, new: int) -> list[int]:
-    """Return the tokens with each occurrence of a pair, from the left, written as one new token."""
+    """Return the tokens with each occurrence of a pair, from the left, written as one new token.
+
+    Args:
+        tokens: Ids; left alone.
+        pair: Two ids.
+        new: The id that stands for both.
+
+    >>> merge([1, 2, 1, 2, 3], (1, 2), 9)
+    [9, 9, 3]
+    """
     merged: list[int] = []
     position = 0
     while position < len(tokens):

@@ -32,8 +32,15 @@ CL100K = (
 def pretokenize(text: str, pattern: str = GPT2) -> list[str]:
     """Cut a text into the pieces that a pattern matches, one after the other; joined, they are the text.
 
+    Args:
+        text: Any text.
+        pattern: A regular expression without capturing groups that matches all of it, piece by piece.
+
     Raises:
         ValueError: the pattern is no regular expression, or leaves part of the text out.
+
+    >>> pretokenize("It's two  words.")
+    ['It', "'s", ' two', ' ', ' words', '.']
     """
     pieces = _compile(pattern).findall(text)
     if sum(map(len, pieces)) != len(text):
@@ -44,7 +51,12 @@ def pretokenize(text: str, pattern: str = GPT2) -> list[str]:
 
 
 def split_special_tokens(text: str, special_tokens: Iterable[str]) -> list[str]:
-    """Cut a text before and after each special token in it, the longest where several begin; joined, it is the text."""
+    """Cut a text before and after each special token in it, the longest where several begin; joined, it is the text.
+
+    Args:
+        text: Any text.
+        special_tokens: The texts to cut at.
+    """
     specials = tuple(sorted(special_tokens, key=len, reverse=True))
     return _any_of(specials).split(text) if specials else [text]
 

@@ -47,7 +47,15 @@ def write_bpe(
     special_tokens: Mapping[str, int],
     pattern: str,
 ) -> None:
-    """Write a byte-level BPE."""
+    """Write a byte-level BPE.
+
+    Args:
+        path: The file.
+        merges: Pairs in the order they are merged.
+        vocabulary: The id of each token.
+        special_tokens: The id of each special token's text.
+        pattern: Cuts a text into pieces first: see `pretokenize`.
+    """
     split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
     model = {
@@ -94,7 +102,16 @@ def write_wordpiece(
     lowercase: bool,
     longest_word: int,
 ) -> None:
-    """Write a WordPiece vocabulary with BERT's way of finding words."""
+    """Write a WordPiece vocabulary with BERT's way of finding words.
+
+    Args:
+        path: The file.
+        vocabulary: The id of each piece.
+        special_tokens: The id of each special token's text.
+        unknown: The token of a word that cannot be cut.
+        lowercase: Whether capitals and accents are dropped.
+        longest_word: Characters beyond which a word is unknown.
+    """
     model = {
         "type": "WordPiece",
         **_WORDPIECE,

@@ -44,17 +44,38 @@ _CACHED_WORDS = 100_000
 
 
 def likelihood_ratio(pair: int, left: int, right: int, total: int) -> float:
-    """Score a pair by what merging one occurrence gains: count(ab) / (count(a) · count(b))."""
+    """Score a pair by what merging one occurrence gains: count(ab) / (count(a) · count(b)).
+
+    Args:
+        pair: How often the two stand side by side.
+        left: How often the first occurs.
+        right: How often the second does.
+        total: Pieces in the text, N.
+    """
     return pair / (left * right)
 
 
 def likelihood_gain(pair: int, left: int, right: int, total: int) -> float:
-    """Score a pair by what all occurrences gain: count(ab) · log(N · count(ab) / (count(a) · count(b))), in nats."""
+    """Score a pair by what all occurrences gain: count(ab) · log(N · count(ab) / (count(a) · count(b))), in nats.
+
+    Args:
+        pair: How often the two stand side by side.
+        left: How often the first occurs.
+        right: How often the second does.
+        total: Pieces in the text, N.
+    """
     return pair * log(total * pair / (left * right))
 
 
 def frequency(pair: int, left: int, right: int, total: int) -> float:
-    """Score a pair by how often it occurs, as BPE does."""
+    """Score a pair by how often it occurs, as BPE does.
+
+    Args:
+        pair: How often the two stand side by side.
+        left: How often the first occurs.
+        right: How often the second does.
+        total: Pieces in the text, N.
+    """
     return pair
 
 

@@ -34,6 +34,10 @@ def random_windows(
 
     Raises:
         ValueError: If a size is less than 1, or the text has no window and a token to follow it.
+
+    >>> inputs, targets = next(random_windows(torch.arange(10), 3, 2, torch.Generator().manual_seed(0)))
+    >>> inputs.tolist(), targets.tolist()
+    ([[4, 5, 6], [3, 4, 5]], [[5, 6, 7], [4, 5, 6]])
     """
     for name, size in (("length", length), ("batch_size", batch_size)):
         if size < 1:
@@ -54,7 +58,12 @@ def random_windows(
 
 
 def pad_to_longest(sequences: Sequence[Sequence[int]], pad: int) -> Int[Tensor, "B T"]:
-    """Stack sequences as rows, each filled up at its end with `pad` to the length of the longest; int64."""
+    """Stack sequences as rows, each filled up at its end with `pad` to the length of the longest; int64.
+
+    Args:
+        sequences: Token ids, at least one sequence.
+        pad: The id that fills up.
+    """
     longest = max(map(len, sequences))
     return torch.tensor([[*sequence, *[pad] * (longest - len(sequence))] for sequence in sequences])
 

@@ -32,6 +32,9 @@ def cross_entropy(
 
     Raises:
         ValueError: If there is nothing to score, or the smoothing is out of range.
+
+    >>> cross_entropy(torch.zeros(1, 2, 4), torch.tensor([[0, 3]]))  # ln 4: four tokens alike
+    tensor(1.3863)
     """
     if not 0 <= smoothing <= 1:
         raise ValueError(f"smoothing={smoothing} must be between 0 and 1: it is a share of the target's probability")
@@ -45,7 +48,12 @@ def cross_entropy(
 
 
 def next_token_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, ""]:
-    """Cross-entropy of a language model on (inputs, targets), both (B, T), the targets one token ahead."""
+    """Cross-entropy of a language model on (inputs, targets), both (B, T), the targets one token ahead.
+
+    Args:
+        model: From tokens (B, T) to logits (B, T, V).
+        batch: (inputs, targets).
+    """
     inputs, targets = batch
     return cross_entropy(model(inputs), targets)
 
