@@ -40,6 +40,10 @@ def attention(
 
     Raises:
         ValueError: If a row of the mask is empty.
+
+    >>> query, key, value = torch.zeros(1, 2, 4), torch.randn(1, 3, 4), torch.eye(3)[None]
+    >>> attention(query, key, value)[0, 0]  # a query of zeros looks at all keys alike
+    tensor([0.3333, 0.3333, 0.3333])
     """
     mask, is_causal = resolve_mask(mask, (*query.shape[:-1], key.shape[-2]), query.device)
     grouped = query.ndim > 2 and query.shape[-3] != key.shape[-3]
@@ -99,7 +103,17 @@ def additive_attention(
     v: Float[Tensor, " A"],
     mask: Mask = None,
 ) -> Float[Tensor, "*B T Dv"]:
-    """Weighted means of the values with additive weights: see `additive_attention_weights`."""
+    """Weighted means of the values with additive weights: see `additive_attention_weights`.
+
+    Args:
+        query: (B, T, Dq), or without B.
+        key: (B, S, Dk).
+        value: (B, S, Dv).
+        w_query: (A, Dq).
+        w_key: (A, Dk).
+        v: (A,).
+        mask: Who may look at whom.
+    """
     return additive_attention_weights(query, key, w_query, w_key, v, mask) @ value
 
 
@@ -207,7 +221,12 @@ class MultiHeadAttention(nn.Module):
 
 
 def share_heads(key: Float[Tensor, "*BG S Dh"], query: Float[Tensor, "*BH T Dq"]) -> Float[Tensor, "*BH S Dh"]:
-    """Repeat each key/value head for the query heads that share it."""
+    """Repeat each key/value head for the query heads that share it.
+
+    Args:
+        key: (B, G, S, Dh): keys, or values.
+        query: (B, H, T, Dh), for its number of heads.
+    """
     if query.ndim < 3 or query.shape[-3] == key.shape[-3]:
         return key
     return key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
