@@ -63,6 +63,13 @@ def test_gradients(norm):
     assert torch.autograd.gradcheck(of_all, (x, *parameters.values()))
 
 
+def test_a_layer_norm_without_a_shift():
+    reference, norm = randomise(nn.LayerNorm(5, bias=False).double()), LayerNorm(5, bias=False).double()
+    norm.load_state_dict(reference.state_dict())
+    close(norm(inputs(3, 5)), reference(inputs(3, 5)))
+    assert repr(norm) == "LayerNorm(5, eps=1e-05, bias=False)"
+
+
 def test_size_invariance():
     x = inputs(3, 8)
     close(RMSNorm(8, eps=0.0).double()(7 * x), RMSNorm(8, eps=0.0).double()(x))

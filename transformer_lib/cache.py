@@ -92,7 +92,12 @@ class KVCache:
 
 
 def next_positions(x: Tensor, cache: KVCache | None = None) -> Int[Tensor, " T"]:
-    """Where the tokens (B, T) or vectors (B, T, D) of x stand: counted from 0, or on from what the cache holds."""
+    """Where the tokens (B, T) or vectors (B, T, D) of x stand: counted from 0, or on from what the cache holds.
+
+    Args:
+        x: Only its shape and device matter.
+        cache: Of one layer, before x is in it.
+    """
     if x.ndim < 2:
         raise ValueError(f"tokens of shape {tuple(x.shape)} must be (B, T): tokens[None] is a batch of one")
     past = 0 if cache is None else cache.length

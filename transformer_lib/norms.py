@@ -21,13 +21,14 @@ class LayerNorm(nn.Module):
     Args:
         d_model: Features, D.
         eps: Added to the variance.
+        bias: Whether there is a learned shift.
     """
 
-    def __init__(self, d_model: int, eps: float = 1e-5) -> None:
+    def __init__(self, d_model: int, eps: float = 1e-5, *, bias: bool = True) -> None:
         super().__init__()
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(d_model))
-        self.bias = nn.Parameter(torch.zeros(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model)) if bias else None
 
     def forward(self, x: Float[Tensor, "*T D"]) -> Float[Tensor, "*T D"]:
         """Normalise the last axis."""
@@ -35,7 +36,7 @@ class LayerNorm(nn.Module):
 
     def extra_repr(self) -> str:
         """What print(model) shows."""
-        return f"{len(self.weight)}, eps={self.eps:g}"
+        return f"{len(self.weight)}, eps={self.eps:g}" + ("" if self.bias is not None else ", bias=False")
 
 
 class RMSNorm(nn.Module):

@@ -40,9 +40,10 @@ def test_the_head_is_the_embedding():
     assert model.context_length == 8 and model.vocab_size == 13
 
 
-def test_without_biases_only_the_norms_keep_theirs():
+def test_without_biases_there_is_none_anywhere():
     model = gpt(GPTConfig(**SMALL, bias=False))
-    assert {name.split(".")[-2] for name, _ in model.named_parameters() if name.endswith("bias")} == {"norm"}
+    assert not [name for name, _ in model.named_parameters() if name.endswith("bias")]
+    assert model(torch.arange(8)[None]).shape == (1, 8, 13)
 
 
 def test_starts_near_a_uniform_guess_from_the_generators_draws():

@@ -324,7 +324,7 @@ def test_checkpoints_of_other_runs_and_other_files_are_refused(tmp_path):
 
     refused(r"is of a run with \{'steps': 9\}, not \{'steps': 8\}: remove it", config=8)
     refused("is no checkpoint of a run", path="model.safetensors")
-    with pytest.raises(ValueError, match=r"must be those in .*run, but \['data'\] are only in one"):
+    with pytest.raises(ValueError, match=r"generators=\[\] must be those in .*run, \['data'\]: give"):
         load_checkpoint(tmp_path / "run", model, adamw, {}, config={"steps": 9})
     refused(r"optimizer must have parameter groups of \[5\]", optimizer=two_groups)
     refused(r"optimizer must have the settings of the one in .*run, but .*'betas'.* are only in one", optimizer=sgd)

@@ -27,6 +27,7 @@ class GPTConfig(ModelConfig):
     d_ff: int
     dropout: float = 0.0
     bias: bool = True
+    """Whether linear maps and norms have one; a head has none."""
     norm_eps: float = 1e-5
     tied: bool = True
     """Whether the head is the embedding's matrix."""
@@ -51,7 +52,7 @@ def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> Language
         return Block(
             attention=MultiHeadAttention(config.d_model, config.n_heads, bias=config.bias, dropout=config.dropout),
             feed_forward=FeedForward(config.d_model, config.d_ff, nn.GELU(approximate="tanh"), bias=config.bias),
-            residual=lambda: PreNorm(LayerNorm(config.d_model, config.norm_eps), config.dropout),
+            residual=lambda: PreNorm(LayerNorm(config.d_model, config.norm_eps, bias=config.bias), config.dropout),
         )
 
     tokens = nn.Embedding(config.vocab_size, config.d_model)
@@ -62,7 +63,7 @@ def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> Language
     model = LanguageModel(
         embedding=Embedding(tokens, positions, dropout=config.dropout),
         blocks=[block() for _ in range(config.n_layers)],
-        norm=LayerNorm(config.d_model, config.norm_eps),
+        norm=LayerNorm(config.d_model, config.norm_eps, bias=config.bias),
         head=head,
     )
     initialise(model, generator)

@@ -63,7 +63,7 @@ def save(model: nn.Module, folder: str | Path) -> None:
     _replace(folder / "model.safetensors", safetensors.torch.save(tensors))
 
 
-def load(folder: str | Path, *_: Any) -> Any:
+def load(folder: str | Path) -> Any:
     """Build the model in a folder: the builder is looked up by its name, and the weights are taken as they are.
 
     Args:
