@@ -41,9 +41,11 @@ def attention(
     Raises:
         ValueError: If a row of the mask is empty.
 
-    >>> query, key, value = torch.zeros(1, 2, 4), torch.randn(1, 3, 4), torch.eye(3)[None]
-    >>> attention(query, key, value)[0, 0]  # a query of zeros looks at all keys alike
-    tensor([0.3333, 0.3333, 0.3333])
+    Example:
+
+        >>> query, key, value = torch.zeros(1, 2, 4), torch.randn(1, 3, 4), torch.eye(3)[None]
+        >>> attention(query, key, value)[0, 0]  # a query of zeros looks at all keys alike
+        tensor([0.3333, 0.3333, 0.3333])
     """
     mask, is_causal = resolve_mask(mask, (*query.shape[:-1], key.shape[-2]), query.device)
     grouped = query.ndim > 2 and query.shape[-3] != key.shape[-3]

@@ -59,10 +59,12 @@ def generate(
     Raises:
         ValueError: If there is nothing to write or to begin with, or a setting of the sampling is out of range.
 
-    >>> from transformer_lib.models.gpt import GPTConfig, gpt
-    >>> model = gpt(GPTConfig(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2, d_ff=32)).eval()
-    >>> generate(model, torch.tensor([[1, 2, 3]]), 4).shape  # three tokens, and four more
-    torch.Size([1, 7])
+    Example:
+
+        >>> from transformer_lib.models.gpt import GPTConfig, gpt
+        >>> model = gpt(GPTConfig(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2, d_ff=32)).eval()
+        >>> generate(model, torch.tensor([[1, 2, 3]]), 4).shape  # three tokens, and four more
+        torch.Size([1, 7])
     """
     B, T = prompt.shape
     if max_new_tokens < 1:

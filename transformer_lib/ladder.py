@@ -39,8 +39,10 @@ def bits_per_character(nats_per_token: float, n_tokens: int, n_characters: int) 
     Raises:
         ValueError: If a count is not positive.
 
-    >>> round(bits_per_character(1.386, n_tokens=100, n_characters=400), 3)  # a token stands for 4 characters
-    0.5
+    Example:
+
+        >>> round(bits_per_character(1.386, n_tokens=100, n_characters=400), 3)  # a token stands for 4 characters
+        0.5
     """
     for name, count in (("n_tokens", n_tokens), ("n_characters", n_characters)):
         if count < 1:

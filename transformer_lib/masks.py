@@ -53,10 +53,12 @@ def causal_mask(T: int, S: int | None = None, *, device: torch.device | str | No
     Raises:
         ValueError: If T is less than 1, or S less than T.
 
-    >>> causal_mask(3).int()
-    tensor([[1, 0, 0],
-            [1, 1, 0],
-            [1, 1, 1]], dtype=torch.int32)
+    Example:
+
+        >>> causal_mask(3).int()
+        tensor([[1, 0, 0],
+                [1, 1, 0],
+                [1, 1, 1]], dtype=torch.int32)
     """
     S = _keys(T, S)
     return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)

@@ -53,8 +53,10 @@ def edit_distance(a: Sequence[object], b: Sequence[object]) -> int:
         a: One sequence, of anything that compares.
         b: The other.
 
-    >>> edit_distance("kitten", "sitting")
-    3
+    Example:
+
+        >>> edit_distance("kitten", "sitting")
+        3
     """
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, start=1):

@@ -26,9 +26,11 @@ class NGramModel:
         vocab_size: V; tokens are integers 0 … V-1.
         smoothing: Unsmoothed(), AddK(k), JelinekMercer(weights) or KneserNey().
 
-    >>> bigram = NGramModel(order=2, vocab_size=3).fit([0, 1, 0, 1, 0, 2])
-    >>> bigram.probabilities([0]).round(2)  # of what follows 0
-    array([0.  , 0.67, 0.33])
+    Example:
+
+        >>> bigram = NGramModel(order=2, vocab_size=3).fit([0, 1, 0, 1, 0, 2])
+        >>> bigram.probabilities([0]).round(2)  # of what follows 0
+        array([0.  , 0.67, 0.33])
     """
 
     def __init__(self, order: int, vocab_size: int, smoothing: Smoothing = Unsmoothed()) -> None:  # noqa: B008 (frozen)

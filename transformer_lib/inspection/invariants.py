@@ -24,10 +24,12 @@ def dependency_mask(forward: Forward, inputs: Tensor, *, seed: int = 0) -> Bool[
     Returns:
         True at [i, j] where output i changes with input j: a mask as it works, rather than as it was meant.
 
-    >>> dependency_mask(lambda x: x.cumsum(dim=1), torch.eye(3)).int()  # a sum of what came before
-    tensor([[1, 0, 0],
-            [1, 1, 0],
-            [1, 1, 1]], dtype=torch.int32)
+    Example:
+
+        >>> dependency_mask(lambda x: x.cumsum(dim=1), torch.eye(3)).int()  # a sum of what came before
+        tensor([[1, 0, 0],
+                [1, 1, 0],
+                [1, 1, 1]], dtype=torch.int32)
     """
     T = len(inputs)
     changed = inputs.repeat(T, *[1] * inputs.ndim)  # copy j has input j changed

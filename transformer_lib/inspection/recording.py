@@ -25,13 +25,15 @@ def record_attention(model: nn.Module) -> Iterator[dict[str, Float[Tensor, "B H 
     Args:
         model: Anything that holds MultiHeadAttention layers.
 
-    >>> import torch
-    >>> from transformer_lib.attention import MultiHeadAttention
-    >>> layer = MultiHeadAttention(d_model=8, n_heads=2)
-    >>> with record_attention(nn.ModuleDict({"layer": layer})) as weights:
-    ...     _ = layer(torch.zeros(1, 3, 8))
-    >>> weights["layer"].shape
-    torch.Size([1, 2, 3, 3])
+    Example:
+
+        >>> import torch
+        >>> from transformer_lib.attention import MultiHeadAttention
+        >>> layer = MultiHeadAttention(d_model=8, n_heads=2)
+        >>> with record_attention(nn.ModuleDict({"layer": layer})) as weights:
+        ...     _ = layer(torch.zeros(1, 3, 8))
+        >>> weights["layer"].shape
+        torch.Size([1, 2, 3, 3])
     """
     weights: dict[str, Tensor] = {}
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, MultiHeadAttention)}

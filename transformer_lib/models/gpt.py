@@ -41,11 +41,13 @@ def gpt(config: GPTConfig, generator: torch.Generator | None = None) -> Language
         config: Its sizes.
         generator: The source of the random weights; None takes PyTorch's global one.
 
-    >>> model = gpt(GPTConfig(vocab_size=11, context_length=8, d_model=16, n_layers=2, n_heads=4, d_ff=64))
-    >>> model(torch.tensor([[1, 2, 3]])).shape
-    torch.Size([1, 3, 11])
-    >>> model.config.d_model
-    16
+    Example:
+
+        >>> model = gpt(GPTConfig(vocab_size=11, context_length=8, d_model=16, n_layers=2, n_heads=4, d_ff=64))
+        >>> model(torch.tensor([[1, 2, 3]])).shape
+        torch.Size([1, 3, 11])
+        >>> model.config.d_model
+        16
     """
 
     def block() -> Block:

@@ -40,9 +40,11 @@ class BPETokenizer(ByteLevelTokenizer):
         special_tokens: the id of each token that stands for no text.
         pattern: the regular expression that cuts a text into pieces first.
 
-    >>> tokenizer = BPETokenizer.train("low lower lowest low low", vocab_size=260)  # 256 bytes, and 4 merges
-    >>> [tokenizer.decode([token]) for token in tokenizer.encode("lower")]
-    ['low', 'e', 'r']
+    Example:
+
+        >>> tokenizer = BPETokenizer.train("low lower lowest low low", vocab_size=260)  # 256 bytes, and 4 merges
+        >>> [tokenizer.decode([token]) for token in tokenizer.encode("lower")]
+        ['low', 'e', 'r']
     """
 
     def __init__(

@@ -20,11 +20,13 @@ class CharacterTokenizer:
     Attributes:
         symbols: the vocabulary as one string, in the order of the ids: symbols[id] is the character of token id.
 
-    >>> tokenizer = CharacterTokenizer.train("hello")
-    >>> tokenizer.encode("hole")
-    [1, 3, 2, 0]
-    >>> tokenizer.decode([0, 1])
-    'eh'
+    Example:
+
+        >>> tokenizer = CharacterTokenizer.train("hello")
+        >>> tokenizer.encode("hole")
+        [1, 3, 2, 0]
+        >>> tokenizer.decode([0, 1])
+        'eh'
     """
 
     def __init__(self, symbols: str) -> None:

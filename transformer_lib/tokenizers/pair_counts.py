@@ -75,8 +75,10 @@ def merge(tokens: list[int], pair: Pair, new: int) -> list[int]:
         pair: Two ids.
         new: The id that stands for both.
 
-    >>> merge([1, 2, 1, 2, 3], (1, 2), 9)
-    [9, 9, 3]
+    Example:
+
+        >>> merge([1, 2, 1, 2, 3], (1, 2), 9)
+        [9, 9, 3]
     """
     merged: list[int] = []
     position = 0

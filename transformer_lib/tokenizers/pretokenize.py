@@ -39,8 +39,10 @@ def pretokenize(text: str, pattern: str = GPT2) -> list[str]:
     Raises:
         ValueError: the pattern is no regular expression, or leaves part of the text out.
 
-    >>> pretokenize("It's two  words.")
-    ['It', "'s", ' two', ' ', ' words', '.']
+    Example:
+
+        >>> pretokenize("It's two  words.")
+        ['It', "'s", ' two', ' ', ' words', '.']
     """
     pieces = _compile(pattern).findall(text)
     if sum(map(len, pieces)) != len(text):

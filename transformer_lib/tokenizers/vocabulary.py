@@ -23,11 +23,13 @@ class Vocabulary:
         bos: the id before a target's first symbol, 1.
         eos: the id after a target's last symbol, 2.
 
-    >>> vocabulary = Vocabulary.train([["I", "am"], ["you", "are"]])
-    >>> vocabulary.encode(["you", "are"], add_special_tokens=True)
-    [1, 6, 5, 2]
-    >>> vocabulary.decode([1, 6, 5, 2, 0])
-    ['you', 'are']
+    Example:
+
+        >>> vocabulary = Vocabulary.train([["I", "am"], ["you", "are"]])
+        >>> vocabulary.encode(["you", "are"], add_special_tokens=True)
+        [1, 6, 5, 2]
+        >>> vocabulary.decode([1, 6, 5, 2, 0])
+        ['you', 'are']
     """
 
     pad, bos, eos = PAD, BOS, EOS

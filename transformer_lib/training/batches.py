@@ -35,9 +35,11 @@ def random_windows(
     Raises:
         ValueError: If a size is less than 1, or the text has no window and a token to follow it.
 
-    >>> inputs, targets = next(random_windows(torch.arange(10), 3, 2, torch.Generator().manual_seed(0)))
-    >>> inputs.tolist(), targets.tolist()
-    ([[4, 5, 6], [3, 4, 5]], [[5, 6, 7], [4, 5, 6]])
+    Example:
+
+        >>> inputs, targets = next(random_windows(torch.arange(10), 3, 2, torch.Generator().manual_seed(0)))
+        >>> inputs.tolist(), targets.tolist()
+        ([[4, 5, 6], [3, 4, 5]], [[5, 6, 7], [4, 5, 6]])
     """
     for name, size in (("length", length), ("batch_size", batch_size)):
         if size < 1:

@@ -45,12 +45,14 @@ def save(model: nn.Module, folder: str | Path) -> None:
     Raises:
         ValueError: If the model is not as its builder makes it of its configuration: it could not be built again.
 
-    >>> import tempfile
-    >>> from transformer_lib.models.neural_bigram import NeuralBigramConfig, neural_bigram
-    >>> folder = tempfile.mkdtemp()
-    >>> save(neural_bigram(NeuralBigramConfig(vocab_size=3)), folder)
-    >>> load(folder).config
-    NeuralBigramConfig(vocab_size=3)
+    Example:
+
+        >>> import tempfile
+        >>> from transformer_lib.models.neural_bigram import NeuralBigramConfig, neural_bigram
+        >>> folder = tempfile.mkdtemp()
+        >>> save(neural_bigram(NeuralBigramConfig(vocab_size=3)), folder)
+        >>> load(folder).config
+        NeuralBigramConfig(vocab_size=3)
     """
     validate_as_built(model)
     plain, folder = unwrapped(model), Path(folder)

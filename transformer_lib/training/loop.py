@@ -98,13 +98,15 @@ def train(
         FloatingPointError: If the loss stops being a number.
         ValueError: If the precision is unknown, the batches end early, or the checkpoint is damaged or of another run.
 
-    >>> from transformer_lib.models.neural_bigram import NeuralBigramConfig, neural_bigram
-    >>> from transformer_lib.training.batches import random_windows
-    >>> batches = random_windows(torch.arange(4).repeat(9), 8, 4, torch.Generator().manual_seed(0))
-    >>> table = neural_bigram(NeuralBigramConfig(vocab_size=4))
-    >>> [entry] = train(table, batches, TrainConfig(steps=20, learning_rate=0.1))
-    >>> entry["step"], round(entry["loss"], 1)
-    (20, 0.6)
+    Example:
+
+        >>> from transformer_lib.models.neural_bigram import NeuralBigramConfig, neural_bigram
+        >>> from transformer_lib.training.batches import random_windows
+        >>> batches = random_windows(torch.arange(4).repeat(9), 8, 4, torch.Generator().manual_seed(0))
+        >>> table = neural_bigram(NeuralBigramConfig(vocab_size=4))
+        >>> [entry] = train(table, batches, TrainConfig(steps=20, learning_rate=0.1))
+        >>> entry["step"], round(entry["loss"], 1)
+        (20, 0.6)
     """
     if checkpoint is not None and generators is None:
         raise ValueError("generators must be named with a checkpoint, {} if nothing is random: their states are saved")

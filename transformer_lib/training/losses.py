@@ -33,8 +33,10 @@ def cross_entropy(
     Raises:
         ValueError: If there is nothing to score, or the smoothing is out of range.
 
-    >>> cross_entropy(torch.zeros(1, 2, 4), torch.tensor([[0, 3]]))  # ln 4: four tokens alike
-    tensor(1.3863)
+    Example:
+
+        >>> cross_entropy(torch.zeros(1, 2, 4), torch.tensor([[0, 3]]))  # ln 4: four tokens alike
+        tensor(1.3863)
     """
     if not 0 <= smoothing <= 1:
         raise ValueError(f"smoothing={smoothing} must be between 0 and 1: it is a share of the target's probability")

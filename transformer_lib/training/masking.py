@@ -44,11 +44,17 @@ def mask_tokens(
     Raises:
         ValueError: If the rate or a share is out of range, or nothing is left to draw from.
 
-    >>> inputs, labels = mask_tokens(
-    ...     torch.arange(4, 12)[None], mask=3, special=[3], vocab_size=12, generator=torch.Generator().manual_seed(0)
-    ... )
-    >>> bool(((labels == IGNORE) | (labels == torch.arange(4, 12))).all())
-    True
+    Example:
+
+        >>> inputs, labels = mask_tokens(
+        ...     torch.arange(4, 12)[None],
+        ...     mask=3,
+        ...     special=[3],
+        ...     vocab_size=12,
+        ...     generator=torch.Generator().manual_seed(0),
+        ... )
+        >>> bool(((labels == IGNORE) | (labels == torch.arange(4, 12))).all())
+        True
     """
     if not 0 <= rate <= 1:
         raise ValueError(f"rate={rate} must be between 0 and 1: it is the probability of being chosen")
