@@ -105,8 +105,8 @@ def train(
         >>> batches = random_windows(torch.arange(4).repeat(9), 8, 4, torch.Generator().manual_seed(0))
         >>> table = neural_bigram(NeuralBigramConfig(vocab_size=4))
         >>> [entry] = train(table, batches, TrainConfig(steps=20, learning_rate=0.1))
-        >>> entry["step"], round(entry["loss"], 1)
-        (20, 0.6)
+        >>> entry["step"], entry["loss"] < 1.38  # what a guess among four costs: ln 4
+        (20, True)
     """
     if checkpoint is not None and generators is None:
         raise ValueError("generators must be named with a checkpoint, {} if nothing is random: their states are saved")

@@ -35,6 +35,7 @@ def cross_entropy(
 
     Example:
 
+        >>> import torch
         >>> cross_entropy(torch.zeros(1, 2, 4), torch.tensor([[0, 3]]))  # ln 4: four tokens alike
         tensor(1.3863)
     """
