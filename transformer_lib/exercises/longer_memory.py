@@ -297,3 +297,82 @@ def divided_by_the_size_of_the_vocabulary(counts):
 def not_divided_at_all(counts):
     """These are the right counts. A distribution sums to 1."""
     return np.count_nonzero(counts, axis=0)
+
+
+def texts_contexts_and_leasts(generator):
+    """Endings that were seen often, once, only at the very end of the text, and not at all; ties; nothing seen."""
+    yield "ab", "a", 1
+    yield "abcab", "xab", 1
+    yield "abacab", "a", 1
+    yield "abacab", "ca", 2
+    yield "aab", "zzz", 1
+    yield "the cat, the cab, the can: a bat", "that ca", 2
+    yield "".join(generator.choice(list("abc "), size=60)), "cab a", 3
+
+
+def _followers(text, ending):
+    """What came after each place where an ending occurs, overlaps too."""
+    return [text[i + len(ending)] for i in range(len(text) - len(ending)) if text.startswith(ending, i)]
+
+
+def _most_frequent(characters, best=min):
+    most = max(map(characters.count, characters))
+    return best(c for c in characters if characters.count(c) == most)
+
+
+def _guess(text, endings, least, best=min):
+    for ending in endings:
+        found = _followers(text, ending)
+        if len(found) >= least:
+            return _most_frequent(found, best)
+    return None
+
+
+@exercise("02.lab_keyboard", inputs=texts_contexts_and_leasts)
+def guess_next(text, context, least):
+    """The longest ending with enough followers decides."""
+    return _guess(text, [context[i:] for i in range(len(context) + 1)], least)
+
+
+@guess_next.mistake
+def shortest_first(text, context, least):
+    """You ask the shortest ending first, and one character is nearly always known. The longest ending that was seen
+    often enough should decide."""
+    return _guess(text, [context[i:] for i in range(len(context), -1, -1)], least)
+
+
+@guess_next.mistake
+def beginnings_instead_of_endings(text, context, least):
+    """You shorten the context at its end. What matters most is what stands just before the next character, so the
+    *oldest* character should go first."""
+    return _guess(text, [context[:i] for i in range(len(context), -1, -1)], least)
+
+
+@guess_next.mistake
+def least_ignored(text, context, least):
+    """You take the longest ending that was seen at all. It has to be seen at least `least` times, or a shorter one
+    decides."""
+    return guess_next(text, context, 1)
+
+
+@guess_next.mistake
+def more_than_least(text, context, least):
+    """Your ending has to be seen more than `least` times. Exactly `least` times is enough."""
+    return _guess(text, [context[i:] for i in range(len(context) + 1)], least + 1) or guess_next(text, context, 1)
+
+
+@guess_next.mistake
+def ties_go_to_the_last(text, context, least):
+    """Right unless several characters followed equally often. Then the first in alphabetical order is asked for."""
+    return _guess(text, [context[i:] for i in range(len(context) + 1)], least, best=max)
+
+
+@guess_next.mistake
+def ties_go_to_the_first_met(text, context, least):
+    """Right unless several characters followed equally often. You take the one that was met first in the text; the
+    first in alphabetical order is asked for."""
+    for i in range(len(context) + 1):
+        found = _followers(text, context[i:])
+        if len(found) >= least:
+            return max(dict.fromkeys(found), key=found.count)
+    return None

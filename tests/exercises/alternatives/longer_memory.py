@@ -1,5 +1,6 @@
 """Right answers to the exercises of chapter 02, written in other ways."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -66,7 +67,28 @@ def continuation_by_the_mean(counts):
     return pairs.mean(axis=0) / pairs.mean(axis=0).sum()
 
 
+def guess_next_by_a_regular_expression(text, context, least):
+    while True:
+        found = Counter(m[1] for m in re.finditer(f"(?={re.escape(context)}(.))", text, re.DOTALL))
+        if found.total() >= least:
+            return min(c for c, times in found.items() if times == max(found.values()))
+        context = context[1:]
+
+
+def guess_next_by_a_dictionary(text, context, least):
+    table = {}
+    for length in range(len(context) + 1):
+        for i in range(len(text) - length):
+            table.setdefault(text[i : i + length], []).append(text[i + length])
+    for i in range(len(context) + 1):
+        row = sorted(table.get(context[i:], []))
+        if len(row) >= least:
+            return max(row, key=row.count)
+    raise AssertionError
+
+
 ALTERNATIVES = {
+    "02.lab_keyboard": [guess_next_by_a_regular_expression, guess_next_by_a_dictionary],
     "02.seen_contexts": [seen_contexts_by_windows, seen_contexts_by_a_list, seen_contexts_by_shifted_copies],
     "02.interpolate": [interpolate_by_recursion, interpolate_by_shares_from_the_top],
     "02.discount": [discount_by_a_loop, discount_by_where],
