@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import close, randomise
 from torch import nn
 
+from reference import close, randomise
 from transformer_lib import masks as masks_module
 from transformer_lib import positions as positions_module
 from transformer_lib.architectures import Embedding, EncoderDecoder, LanguageModel, MaskedLanguageModel
@@ -132,12 +132,12 @@ def test_sequences_may_stand_at_different_positions(positions):
 
 def test_no_mask_lets_everyone_see_everyone_at_every_level():
     model, tokens = language_model("none"), text(5)
-    assert influence(lambda ids: model(ids, mask=None), tokens).all()
+    assert dependency_mask(lambda ids: model(ids, mask=None), tokens).all()
     x = torch.randn(5, D, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    assert influence(model.blocks[0], x).all() and influence(model.blocks[0].attention, x).all()
+    assert dependency_mask(model.blocks[0], x).all() and dependency_mask(model.blocks[0].attention, x).all()
     translator = encoder_decoder()
     memory = translator.encode(text(1, 3))
-    assert influence(lambda ids: translator.decode(ids, memory, target_mask=None), tokens).all()
+    assert dependency_mask(lambda ids: translator.decode(ids, memory, target_mask=None), tokens).all()
 
 
 def counted(monkeypatch, module, name):

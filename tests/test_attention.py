@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import close, copy_attention, masks, randomise, softmax_by_hand
 from torch import nn
 
+from reference import close, copy_attention, masks, randomise, softmax_by_hand
 from transformer_lib import masks as mask_module
 from transformer_lib.attention import (
     MultiHeadAttention,

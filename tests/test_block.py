@@ -2,9 +2,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import close, copy_layer, masks, randomise
 from torch import nn
 
+from reference import close, copy_layer, masks, randomise
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm, PreNorm
 from transformer_lib.cache import KVCache

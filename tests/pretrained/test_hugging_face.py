@@ -8,9 +8,9 @@ import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import close, randomise
 from torch import nn
 
+from reference import close, randomise
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.bert import BertConfig, bert
 from transformer_lib.models.gpt import GPTConfig, gpt
