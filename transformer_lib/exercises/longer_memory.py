@@ -305,6 +305,7 @@ def texts_contexts_and_leasts(generator):
     yield "abcab", "xab", 1
     yield "abacab", "a", 1
     yield "abacab", "ca", 2
+    yield "zab1 ab2 ab2", "zab", 2
     yield "aab", "zzz", 1
     yield "the cat, the cab, the can: a bat", "that ca", 2
     yield "".join(generator.choice(list("abc "), size=60)), "cab a", 3
