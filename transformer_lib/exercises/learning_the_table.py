@@ -1,4 +1,4 @@
-"""Exercises of chapter 04: the gradient, the floor, the window."""
+"""Exercises of chapter 04: the gradient, the descent and its floor, the window, and a network that fills gaps."""
 
 import math
 
@@ -12,64 +12,105 @@ def _softmax(z):
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def logits_and_targets(generator):
+def logits_targets_and_scales(generator):
     """Vocabularies from two tokens on, with the target in different places."""
-    yield np.zeros(2), 0
-    yield np.array([1.0, 0.0, -1.0]), 2
-    yield np.array([0.5, 2.0, 0.0]), 0
-    yield generator.normal(size=6), 3
+    yield np.zeros(2), 0, 2.0
+    yield np.array([1.0, 0.0, -1.0]), 2, 0.5
+    yield np.array([0.5, 2.0, 0.0, 1.0]), 0, 3.0
+    yield generator.normal(size=6), 3, 1.5
 
 
-@exercise("04.softmax_gradient", inputs=logits_and_targets)
-def softmax_gradient(logits, target):
-    """What was believed, less what happened."""
-    gradient = _softmax(logits)
+@exercise("04.softmax_gradient", inputs=logits_targets_and_scales)
+def softmax_gradient(logits, target, scale):
+    """The chain rule puts the scale before what was believed, less what happened."""
+    gradient = _softmax(scale * logits)
     gradient[target] -= 1
-    return gradient
+    return scale * gradient
+
+
+def _target(logits, target):
+    return (np.arange(len(logits)) == target).astype(float)
 
 
 @softmax_gradient.mistake
-def uphill(logits, target):
-    """The sign is turned round: this is what happened less what was believed. That is the direction of a
-    *step*; the gradient of the loss points uphill. Should the loss grow or shrink when the target's logit
-    grows?"""
-    return -softmax_gradient(logits, target)
+def the_chain_rule_stops_at_the_scale(logits, target, scale):
+    """That is the gradient with respect to the *scaled* logits. One more factor leads from there back to the original
+    ones: by how much does a scaled logit change when the original changes by 1?"""
+    return _softmax(scale * logits) - _target(logits, target)
 
 
 @softmax_gradient.mistake
-def nothing_happened(logits, target):
-    """That is what the model believed. What happened is still missing: the loss would push every logit down,
-    the target's too."""
-    return _softmax(logits)
+def the_probabilities_are_not_scaled(logits, target, scale):
+    """You have the factor that the chain rule asks for, but your probabilities come from the original logits. Which
+    logits does this softmax see?"""
+    return scale * (_softmax(logits) - _target(logits, target))
 
 
 @softmax_gradient.mistake
-def one_subtracted_everywhere(logits, target):
-    """1 is subtracted from every entry. It happened to one token: what is y for the others?"""
-    return _softmax(logits) - 1
+def the_scale_is_not_used(logits, target, scale):
+    """That is the gradient of the chapter, in which nothing is scaled. Here the scale enters twice: in the
+    probabilities, and in the chain rule."""
+    return _softmax(logits) - _target(logits, target)
 
 
 @softmax_gradient.mistake
-def the_gradient_by_the_probability(logits, target):
-    """You differentiate by the probability of the target, where the loss is -ln p. Asked is the slope for each
-    *logit*: the softmax stands between, and it makes every probability depend on every logit."""
-    p = _softmax(logits)
-    gradient = np.zeros_like(p)
-    gradient[target] = -1 / p[target]
-    return gradient
+def divided_by_the_scale(logits, target, scale):
+    """You divide by the scale. If the scale is large, does a small change of a logit change the cost a lot, or only a
+    little?"""
+    return (_softmax(scale * logits) - _target(logits, target)) / scale
 
 
 @softmax_gradient.mistake
-def the_gradient_of_the_probability(logits, target):
-    """That is the gradient of p, the probability of the target. The loss is -ln p, and the logarithm makes it
+def uphill(logits, target, scale):
+    """The sign is reversed: this is what happened minus what was believed. That is the direction of a *step*, but the
+    gradient of the cost points uphill. Does the cost grow or shrink when the target's logit grows?"""
+    return -softmax_gradient(logits, target, scale)
+
+
+@softmax_gradient.mistake
+def only_the_cell_of_the_target(logits, target, scale):
+    """Only the target's entry is there. The other logits stand in the denominator of the softmax, so raising one of
+    them takes probability away from the target."""
+    return softmax_gradient(logits, target, scale) * _target(logits, target)
+
+
+@softmax_gradient.mistake
+def nothing_happened(logits, target, scale):
+    """That is what the model believed, times the scale. What happened is still missing: with this gradient a step
+    would lower every logit, the target's too."""
+    return scale * _softmax(scale * logits)
+
+
+@softmax_gradient.mistake
+def one_subtracted_everywhere(logits, target, scale):
+    """You subtract 1 from every entry, but only one token came. What is y for the other tokens?"""
+    return scale * (_softmax(scale * logits) - 1)
+
+
+@softmax_gradient.mistake
+def logits_are_no_probabilities(logits, target, scale):
+    """You subtract the target from the logits themselves. What the model believed is a row of probabilities: which
+    function makes them from the logits?"""
+    return scale * (scale * logits - _target(logits, target))
+
+
+@softmax_gradient.mistake
+def a_mean_over_the_vocabulary(logits, target, scale):
+    """Everything is divided by the number of tokens in the vocabulary. There is one cost here, that of the target, and
+    nothing to average over."""
+    return softmax_gradient(logits, target, scale) / len(logits)
+
+
+@softmax_gradient.mistake
+def the_gradient_of_the_probability(logits, target, scale):
+    """That is the gradient of p, the probability of the target. The cost is -ln p, and the logarithm makes the result
     simpler than this."""
-    p = _softmax(logits)
-    return p[target] * ((np.arange(len(p)) == target) - p)
+    return -_softmax(scale * logits)[target] * softmax_gradient(logits, target, scale)
 
 
 def tables_of_counts(generator):
     """Counts with zeros in them, rows of very different weight, and one dead row."""
-    yield (np.array([[1, 1]]),)
+    yield (np.array([[1, 1], [0, 0]]),)
     yield (np.array([[1, 1], [2, 0]]),)
     yield (np.array([[0, 8, 0], [1, 1, 0], [0, 0, 0]]),)
     yield (np.array([[2, 1, 0], [0, 3, 9], [4, 4, 4]]),)
@@ -90,7 +131,7 @@ def loss_floor(counts):
 
 @loss_floor.mistake
 def every_row_weighs_the_same(counts):
-    """You average over the rows as if each were read equally often. The loss is an average over the *text*: a
+    """You average over the rows as if each were read equally often. The loss is an average over the *text*, so a
     row that is read eight times counts eight times."""
     seen = counts.sum(axis=1, keepdims=True)
     rows = (counts / np.maximum(seen, 1))[seen[:, 0] > 0]
@@ -99,15 +140,15 @@ def every_row_weighs_the_same(counts):
 
 @loss_floor.mistake
 def the_entropy_of_pairs(counts):
-    """That is the entropy of the pair, context and next token together. The context is known here: only what is
-    still open about the next token counts."""
+    """That is the entropy of the pair, context and next token together. Here the context is known, so only the
+    uncertainty about the next token counts."""
     return float(_entropy((counts / counts.sum()).ravel()))
 
 
 @loss_floor.mistake
 def the_entropy_without_context(counts):
-    """That is how open the next token is when the context is *not* known: you summed over the contexts first.
-    Which model has that as its floor?"""
+    """That is the uncertainty about the next token when the context is *not* known: you summed over the contexts
+    first. Which model has this as its floor?"""
     return float(_entropy(counts.sum(axis=0) / counts.sum()))
 
 
@@ -119,11 +160,112 @@ def in_bits(counts):
 
 @loss_floor.mistake
 def zero_times_infinity(counts):
-    """Somewhere you compute 0 · ln 0, which is not a number for NumPy. What never happens costs nothing: the
-    limit of x ln x is 0."""
+    """Somewhere you compute 0 · ln 0, which is not a number in NumPy. What never happens costs nothing: as x goes
+    to 0, so does x ln x."""
     with np.errstate(divide="ignore", invalid="ignore"):
         rows = counts / counts.sum(axis=1, keepdims=True)
         return float(-(counts.sum(axis=1, keepdims=True) / counts.sum() * rows * np.log(rows)).sum())
+
+
+@loss_floor.mistake
+def the_sum_over_the_text(counts):
+    """That is the cost of the whole text. The loss is asked *per pair*: how many pairs are there?"""
+    return loss_floor(counts) * float(counts.sum())
+
+
+@loss_floor.mistake
+def rows_and_columns_swapped(counts):
+    """You condition on the next token: that is the uncertainty about the *context* when the next token is known. Row i
+    holds what followed token i."""
+    return loss_floor(counts.T)
+
+
+def counts_and_descents(generator):
+    """A few steps on small tables, some rows dead; more steps on a larger one."""
+    yield np.array([[0, 2], [0, 0]]), 1, 0.5
+    yield np.array([[0, 2, 0], [0, 0, 1], [3, 1, 0]]), 3, 2.0
+    yield np.array([[0, 8, 0], [1, 1, 0], [0, 0, 0]]), 20, 1.0
+    yield generator.integers(0, 6, size=(5, 5)), 7, 3.0
+
+
+def _descent(counts, steps, learning_rate, *, divisor=None, axis=-1, rows=None):
+    W = np.zeros(counts.shape)
+    seen = counts.sum(axis=1, keepdims=True) if rows is None else rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(steps):
+            e = np.exp(W - W.max(axis=axis, keepdims=True))
+            slopes = seen * e / e.sum(axis=axis, keepdims=True) - counts
+            W = W - learning_rate * slopes / (counts.sum() if divisor is None else divisor)
+    return W
+
+
+@exercise("04.descend", inputs=counts_and_descents, seconds=30.0)  # an optimizer of PyTorch is slow to import
+def descend(counts, steps, learning_rate):
+    """A row's slope is its probabilities times how often it was read, less its counts, over all pairs."""
+    W = np.zeros(counts.shape)
+    read = counts.sum(axis=1, keepdims=True)
+    for _ in range(steps):
+        W -= learning_rate * (read * _softmax(W) - counts) / counts.sum()
+    return W
+
+
+@descend.mistake
+def climbing(counts, steps, learning_rate):
+    """Your table moves *with* the gradient, so the loss grows at every step. After one step from zeros, the logit of a
+    pair that was seen often should be positive."""
+    return _descent(counts, steps, -learning_rate)
+
+
+@descend.mistake
+def a_sum_and_no_mean(counts, steps, learning_rate):
+    """You descend on the *sum* of all costs. The loss is their mean, so every slope is smaller by the same factor: the
+    number of pairs."""
+    return _descent(counts, steps, learning_rate, divisor=1)
+
+
+@descend.mistake
+def every_row_at_the_same_speed(counts, steps, learning_rate):
+    """You divide each row by how often that row was read. In the mean over the *text*, a row that is rarely read has
+    small slopes and moves slowly."""
+    return _descent(counts, steps, learning_rate, divisor=np.maximum(counts.sum(axis=1, keepdims=True), 1))
+
+
+@descend.mistake
+def dead_rows_are_divided_by_zero(counts, steps, learning_rate):
+    """You divide by the sum of each row, and for a dead row this sum is 0, which leaves NaN. What is the gradient of a
+    row that was never read?"""
+    return _descent(counts, steps, learning_rate, divisor=counts.sum(axis=1, keepdims=True))
+
+
+@descend.mistake
+def each_row_counted_once(counts, steps, learning_rate):
+    """The probabilities of a row should be weighted by how often the row was read: every one of its pairs adds them
+    once. As it is, the counts of a row that was read often always win."""
+    return _descent(counts, steps, learning_rate, rows=1)
+
+
+@descend.mistake
+def probabilities_down_the_columns(counts, steps, learning_rate):
+    """Your softmax runs down the columns. Each *row* is a distribution over what comes next."""
+    return _descent(counts, steps, learning_rate, axis=0)
+
+
+@descend.mistake
+def one_step_too_many(counts, steps, learning_rate):
+    """That is the table one step later. How often does your loop run if one step is asked for?"""
+    return _descent(counts, steps + 1, learning_rate)
+
+
+@descend.mistake
+def one_step_too_few(counts, steps, learning_rate):
+    """That is the table one step earlier. How often does your loop run if one step is asked for?"""
+    return _descent(counts, steps - 1, learning_rate)
+
+
+@descend.mistake
+def probabilities_in_place_of_logits(counts, steps, learning_rate):
+    """You return what softmax makes of the table. The logits themselves are asked for."""
+    return _softmax(_descent(counts, steps, learning_rate))
 
 
 def texts_and_windows(generator):
@@ -144,23 +286,38 @@ def windows(tokens, length, padding):
 
 @windows.mistake
 def the_window_stops_before_the_token(tokens, length, padding):
-    """Row t ends with the token *before* place t. The window holds the current token as well: what it predicts
-    is the one after it."""
+    """Your row t ends with the token *before* position t. The window includes the current token, since the network
+    predicts the token after it."""
     padded = np.concatenate([np.full(length, padding), tokens])
     return np.stack([padded[t : t + length] for t in range(len(tokens))])
 
 
 @windows.mistake
+def one_row_too_many(tokens, length, padding):
+    """You have one row too many: the first holds nothing but padding and ends before the text begins. Row 0 should end
+    with the first token."""
+    padded = np.concatenate([np.full(length, padding), tokens])
+    return np.stack([padded[t : t + length] for t in range(len(tokens) + 1)])
+
+
+@windows.mistake
 def the_future_in_the_window(tokens, length, padding):
-    """Row t begins at place t and looks ahead: the answer stands inside the question. A model trained on that
-    scores wonderfully, and cannot write a word. Row t may see no token later than t."""
+    """Your row t begins at position t and looks ahead, so the answer stands inside the question. A model trained on
+    this scores very well and cannot write a word. Row t may contain no token later than t."""
     padded = np.concatenate([tokens, np.full(length - 1, padding)])
     return np.stack([padded[t : t + length] for t in range(len(tokens))])
 
 
 @windows.mistake
+def wrapped_around(tokens, length, padding):
+    """Before the text begins, your rows continue with its *end*, as negative indices in Python do. These positions
+    should hold the padding."""
+    return np.stack([tokens[np.arange(t + 1 - length, t + 1) % len(tokens)] for t in range(len(tokens))])
+
+
+@windows.mistake
 def padding_on_the_right(tokens, length, padding):
-    """The right tokens, but the padding stands after them. What is missing is what came *before* the text, and
+    """The tokens are right, but the padding stands after them. What is missing is what came *before* the text, and
     the last column should always be the current token."""
     rows = np.full((len(tokens), length), padding)
     for t in range(len(tokens)):
@@ -171,43 +328,128 @@ def padding_on_the_right(tokens, length, padding):
 
 @windows.mistake
 def newest_first(tokens, length, padding):
-    """Your rows run backwards in time. It would train, as long as it is done the same way each time, but the
-    text stands in the order in which it is read: the oldest first."""
+    """Your rows run backward in time. A network could be trained on them, but the exercise asks for the order of the
+    text: the oldest token first."""
     return windows(tokens, length, padding)[:, ::-1]
 
 
 @windows.mistake
 def only_the_full_windows(tokens, length, padding):
-    """You give a row only to the tokens that have a full window before them, so that the first ones are never
-    scored. What is the padding for?"""
+    """You give a row only to tokens that have a full window, so the first tokens of a text are never used. What is the
+    padding for?"""
     rows = windows(tokens, length, padding)[length - 1 :]
     return rows if len(rows) else np.zeros((0, length), dtype=int)
 
 
+def languages_with_gaps(generator):
+    """Two groups of first words and two of second words: what comes third depends on whether their groups match."""
+    for size in (4, 5):
+        ids = generator.permutation(4 * size + 4)
+        first, second, third = np.split(ids, [2 * size, 4 * size])
+        kind = np.where(np.arange(2 * size) < size, 1, -1)
+        gaps = {(0, 0), (1, size), (size, 1), (size + 1, size + 1)}  # one of each kind, and no word in two
+        rows = [
+            (first[a], second[b], thing)
+            for a in range(2 * size)
+            for b in range(2 * size)
+            if (a, b) not in gaps
+            for thing in (third[:2] if kind[a] == kind[b] else third[2:])
+        ]
+        rows = generator.permutation(np.array(rows))
+        questions = np.array([[first[a], second[b]] for a, b in sorted(gaps)])
+        yield rows[:, :2], rows[:, 2], questions, len(ids)
+
+
+def _about_the_same(expected, given):
+    """Whether each row is a distribution, and at most a tenth of its probability stands elsewhere."""
+    expected, given = np.asarray(expected, dtype=float), np.asarray(given, dtype=float)
+    if given.shape != expected.shape or (given < 0).any() or not np.allclose(given.sum(axis=1), 1, atol=1e-3):
+        return False
+    return bool((np.abs(given - expected).sum(axis=1) <= 0.2).all())
+
+
+@exercise(
+    "04.fill_the_gaps",
+    inputs=languages_with_gaps,
+    compare=_about_the_same,
+    seconds=90.0,
+    hint="Look at the probabilities of one question. If they are spread evenly, train for longer, or try another seed. "
+    "If they do not sum to 1, you may be returning logits.",
+)
+def fill_the_gaps(contexts, targets, questions, vocab_size):
+    """Which two words match is a matrix of signs of rank one, and its largest singular vectors fill its gaps."""
+    things = set(targets[(contexts == contexts[0]).all(axis=1)].tolist())
+    signs = np.zeros((vocab_size, vocab_size))
+    signs[contexts[:, 0], contexts[:, 1]] = [1 if thing in things else -1 for thing in targets.tolist()]
+    left, _, right = np.linalg.svd(signs)
+    others = set(targets.tolist()) - things
+    p = np.zeros((len(questions), vocab_size))
+    for row, (a, b) in zip(p, questions.tolist(), strict=True):
+        row[list(things if left[a, 0] * right[0, b] > 0 else others)] = 0.5
+    return p
+
+
+@fill_the_gaps.mistake
+def backing_off_to_the_second_word(contexts, targets, questions, vocab_size):
+    """You spread the probability over the right words and the wrong ones, about as they followed the second word alone.
+    A table that backs off does this, and so does a network that adds up its two words. Is there a nonlinear function
+    between your two layers, and has the training loss come down?"""
+    p = np.zeros((len(questions), vocab_size))
+    for row, (_, b) in zip(p, questions.tolist(), strict=True):
+        np.add.at(row, targets[contexts[:, 1] == b], 1)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+@fill_the_gaps.mistake
+def nothing_learned(contexts, targets, questions, vocab_size):
+    """Every word of the vocabulary gets about the same probability, as in a network that was never trained. Does your
+    loop call backward and step, and does the optimizer have the parameters of this network?"""
+    return np.full((len(questions), vocab_size), 1 / vocab_size)
+
+
+@fill_the_gaps.mistake
+def the_wrong_things(contexts, targets, questions, vocab_size):
+    """You give nearly everything to the words that do *not* belong there. Compare your probabilities for a context that
+    occurs in training with the words that followed it."""
+    p = fill_the_gaps(contexts, targets, questions, vocab_size)
+    known = np.isin(np.arange(vocab_size), targets)
+    return np.where(known & (p == 0), 0.5, 0.0)
+
+
 dead_row = Question(
     "04.dead_row",
-    0.2,
-    hint="What is the gradient of a row that is never read? So where is that row after training, and what does the "
-    "softmax make of it?",
+    0.6,
+    hint="What is the gradient of a row that is never read? So which logits does the row have after training, and what "
+    "does softmax make of them?",
     mistakes={
-        0: "For a probability of 0 a logit would have to go down for ever. What would push it there? Nothing ever read "
-        "that row.",
-        2 / 3: "That is what is learned after another word. This row is never read in training.",
-        1: "Nothing ever followed it, so nothing was pushed up either.",
-        0.5: "The softmax of equal logits is an even guess. Over how many words?",
+        0.2: "That would be so if the row had started with zeros. With which logits did it start this time, and what "
+        "has moved them?",
+        0: "For a probability of 0 the logit would have to fall without end. What would push it down? No pair begins "
+        "with *oranges*.",
+        2 / 3: "That is what is learned in the row of *love*. The row of *oranges* is never read in training.",
+        1: "Nothing ever followed *oranges*, so no step raised the logit either.",
+        math.log(6): "That is the logit. Softmax still has to turn the row into probabilities.",
+        6: "That is the exponential of the logit. It still has to be divided by the sum over the whole row.",
+        1.2: "A probability cannot be above 1. Each of the five words has a share in the denominator, and the "
+        "exponential of 0 is not 0.",
+        6 / 11: "You counted five other words. There are five words in all, and one of them is *love*.",
     },
 )
 
-factorised_numbers = Question(
-    "04.factorised_numbers",
-    1152,
-    hint="Two matrices: one with a row of d numbers for each token as a context, one with a column of d numbers for "
-    "each token as what comes next.",
+wider_window = Question(
+    "04.wider_window",
+    367_464,
+    hint="Which matrices change their shape when the window grows, and which do not? Count what is added.",
     mistakes={
-        5184: "That is the full table, 72 times 72, and not the two thin ones.",
-        576: "That is one of the two matrices. The other one turns the embedding back into 72 logits.",
-        82944: "The two matrices are multiplied with each other; their numbers are added up.",
-        41472: "That is 72 · 72 · 8. Which shapes do the two thin matrices have?",
-        80: "That adds the sides of one matrix. How many cells does it have?",
+        427_140: "You scaled the whole network by 20/8. Only one of its matrices grows with the window.",
+        341_712: "You doubled the network. Only one of its matrices grows, and the window does not double either.",
+        327_680: "That is $W_1$ alone. The embeddings, $W_2$, and the biases are there as well.",
+        196_608: "That is what is added. How many parameters are there in all?",
+        367_848: "You also added embeddings for the new positions. The table of embeddings has a row per character, "
+        "wherever the character stands.",
+        171_240: "You added D for each new position. Every component of its embedding is connected to every hidden "
+        "unit.",
+        177_000: "You added F for each new position. Every hidden unit is connected to every component of the "
+        "embedding.",
     },
 )
