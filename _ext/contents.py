@@ -3,14 +3,16 @@
     ```{contents-cards} 01 05
     ```
 
-shows the chapters from 01 to 05 that are there. The picture is the first figure of a cell tagged `picture`, or else of
-the chapter: a PNG, made small. Nothing here names a chapter, so a new one appears by itself.
+shows the chapters from 01 to 05 that are there. The picture is the figure of the first cell tagged `picture`, or else
+the first figure of the chapter: a PNG, made small, or a drawing. Nothing here names a chapter, so a new one appears by
+itself.
 """
 
 import base64
 import html
 import io
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -21,6 +23,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 WIDTH = 480  # pixels; shown at half of it
+SVG = "http://www.w3.org/2000/svg"
+DRAWING = re.compile(r"<svg\b.*</svg>", re.DOTALL)
+BOX = re.compile(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
 class picture(nodes.General, nodes.Element):
@@ -55,15 +60,22 @@ class Contents(SphinxDirective):
         return nodes.list_item("", picture(of=str(path)), nodes.paragraph("", "", link, time))
 
 
-def first_figure(path: Path) -> tuple[bytes, str] | None:
-    """The PNG that stands for a chapter, and its alternative text."""
+def first_figure(path: Path) -> tuple[str, bytes, str] | None:
+    """The figure that stands for a chapter: "png" or "svg", its bytes, and its alternative text."""
     cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     cells.sort(key=lambda cell: "picture" not in cell["metadata"].get("tags", []))
     for cell in cells:
-        alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt")
+        mystnb = cell["metadata"].get("mystnb", {})
+        if not mystnb.get("figure"):
+            continue
+        alt = " ".join(mystnb.get("image", {}).get("alt", "").split())
         for output in cell["outputs"]:
-            if alt and "image/png" in output.get("data", {}):
-                return base64.b64decode("".join(output["data"]["image/png"])), " ".join(alt.split())
+            data = output.get("data", {})
+            if "image/png" in data:
+                return "png", base64.b64decode("".join(data["image/png"])), alt
+            if drawing := DRAWING.search("".join(data.get("text/html", ""))):
+                svg = drawing[0] if "xmlns=" in drawing[0] else drawing[0].replace("<svg", f'<svg xmlns="{SVG}"', 1)
+                return "svg", svg.encode(), alt or "a drawing from the chapter"
     return None
 
 
@@ -83,16 +95,20 @@ def draw(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if found is None:
             node.replace_self([])
             continue
-        data, (width, height) = small(found[0])
-        target = Path(app.outdir, "_images", f"picture-{path.stem}.png")
+        kind, data, alt = found
+        data, (width, height) = small(data) if kind == "png" else (data, tuple(map(float, BOX.search(data).groups())))
+        target = Path(app.outdir, "_images", f"picture-{path.stem}.{kind}")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-        up = "../" * docname.count("/")
-        image = (
-            f'<img class="contents-picture" src="{up}_images/{target.name}" alt="{html.escape(found[1])}" loading="lazy" '
-            f'width="{width // 2}" height="{height // 2}">'
+        source = f"{'../' * docname.count('/')}_images/{target.name}"
+        node.replace_self(
+            nodes.raw(
+                "",
+                f'<img class="contents-picture contents-{kind}" src="{source}" alt="{html.escape(alt)}" loading="lazy" '
+                f'width="{WIDTH // 2}" height="{round(WIDTH / 2 * height / width)}">',
+                format="html",
+            )
         )
-        node.replace_self(nodes.raw("", image, format="html"))
 
 
 def setup(app: Sphinx) -> dict:
