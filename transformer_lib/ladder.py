@@ -1,4 +1,4 @@
-"""The ladder: every model of Parts I to III, scored in bits per character on the same held-out plays.
+"""The ladder: models scored in bits per character on the same held-out plays.
 
 A model that predicts tokens spends H nats on each; the ladder counts what it spends on each *character*,
 
