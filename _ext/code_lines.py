@@ -9,7 +9,6 @@ from codelinks import PANEL
 from docutils import nodes
 from sphinx.application import Sphinx
 
-
 DEEPEST = 16  # a line that is aligned further in than this starts here on a narrow screen
 
 

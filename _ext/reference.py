@@ -203,6 +203,17 @@ class FullNames(ast.NodeTransformer):
     def __init__(self, own: dict[str, str], names: dict[str, str]):
         self.own, self.names = own, names
 
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        """Types only: what a parameter is by default stays as it is written."""
+        for one in [*node.posonlyargs, *node.args, node.vararg, *node.kwonlyargs, node.kwarg]:
+            if one:
+                one.annotation = one.annotation and self.visit(unquoted(one.annotation))
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.annotation = self.visit(unquoted(node.annotation))
+        return node
+
     def visit_Name(self, node: ast.Name) -> ast.AST:
         full = self.names.get(self.own.get(node.id, ""), "")
         is_class = full.rpartition(".")[2][:1].isupper() and not full.rpartition(".")[2].isupper()

@@ -51,7 +51,7 @@ class Corner:
         return self.x > 9
 
     @classmethod
-    def at(cls, x: float) -> "Corner":
+    def at(cls, x: "Corner") -> "Corner":
         """A corner below `Corner.far`."""
 
     def _inner(self): ...
@@ -62,7 +62,7 @@ class Round(Corner):
 
 
 @no_such_package.decorated
-def area(corners: Sizes, *, given: Float[Tensor, "B T"] | None = None, first: Corner = None) -> int:
+def area(corners: Sizes, *, given: Float[Tensor, "B T"] | None = None, first: Corner = Corner(1)) -> int:
     """How much is inside, as `area` says.
 
     Args:
@@ -131,9 +131,12 @@ def test_signatures_are_as_they_are_written(site):
     page = soup(site / "reference" / "rooms.html")
     assert signature(page, "Corner") == "class Corner(x: float, y: float = 0.0)"
     assert signature(page, "Corner.far") == "property far: bool"
-    assert signature(page, "Corner.at").startswith("classmethod at(x: float) → Corner")
+    assert signature(page, "Corner.at").startswith("classmethod at(x: Corner) → Corner")
     shown = signature(page, "area")
-    assert re.sub(r"\s", "", shown) == "area(corners:Sizes,*,given:Float[Tensor,'BT']|None=None,first:Corner=None,)→int"
+    assert (
+        re.sub(r"\s", "", shown)
+        == "area(corners:Sizes,*,given:Float[Tensor,'BT']|None=None,first:Corner=Corner(1),)→int"
+    )
     assert signature(page, "EDGES") == "EDGES = 4"
     assert signature(page, "NAMES").startswith("NAMES = ('a', 'b'") and signature(page, "NAMES").endswith("…")
     assert not page.find("dt", id=re.compile("_HIDDEN|_inner"))

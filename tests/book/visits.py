@@ -71,10 +71,9 @@ class Visit:
                 const wide = (e) => e.getClientRects().length && e.scrollWidth > e.clientWidth + 1;
                 const code = [...document.querySelectorAll("pre:has(> .line)")].filter(wide);
                 const edge = document.documentElement.clientWidth;
-                const formulas = [...document.querySelectorAll("mjx-container")].filter((e) => {
-                    const box = e.closest(".math, .equations mjx-container, .pst-scrollable-table-container, table") ?? e;
-                    return Math.min(e.getBoundingClientRect().right, box.getBoundingClientRect().right) > edge;
-                });
+                const boxes = ".equations, table, div.math";  // what is wider scrolls in there
+                const formulas = [...document.querySelectorAll("mjx-container")].filter(
+                    (e) => !e.closest(boxes) && e.getBoundingClientRect().right > edge);
                 return [...code, ...formulas].map((e) => e.textContent.slice(0, 80));
             }"""
         )
