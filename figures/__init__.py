@@ -21,6 +21,7 @@ probability_bars(labels, p, {"top-k 5": kept, "top-p 0.9": kept}): one distribut
 rope_plane(query, key, [(5, 2), (9, 6)], theta): a query and a key turned by their positions.
 softmax_bars({"4 components": weights, "512 components": weights}): the weights of the same number of keys, as bars.
 text_to_vectors(pieces, ids, vectors, V): text, pieces, ids, rows of the embedding table, x.
+token_rows({"GPT-2": ["st", "raw", "berry"]}, {"GPT-2": [301, 1831, 8396]}): texts cut into tokens, with or without ids.
 transformer_2017(n_layers): the whole model with residual connections and norms.
 two_typefaces(text, seen): a text in two typefaces, by one boolean for each character.
 window_mlp(n, D, F, V, window="more: it", predictions=[("s", 0.4), ...]): characters, embeddings, hidden layer, logits.
@@ -36,7 +37,7 @@ from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, pre_and_p
 from figures.positions import rope_plane
 from figures.practice import data_parallel, kv_cache, low_rank
 from figures.sampling import probability_bars
-from figures.text import decoding_steps, text_to_vectors, two_typefaces
+from figures.text import decoding_steps, text_to_vectors, token_rows, two_typefaces
 
 __all__ = [
     "Drawing",
@@ -57,6 +58,7 @@ __all__ = [
     "rope_plane",
     "softmax_bars",
     "text_to_vectors",
+    "token_rows",
     "transformer_2017",
     "two_typefaces",
     "window_mlp",

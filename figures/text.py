@@ -1,6 +1,6 @@
 """Text on its way to a model, and text that a model wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from figures.drawing import Canvas, Drawing, number, text_width
 from figures.learning import visible
@@ -142,6 +142,30 @@ def vector(canvas: Canvas, left: float, top: float, side: float, values: Sequenc
         canvas.cell(left + side * j, top, side, abs(value) / largest)
         if value < 0 and side >= 8:
             canvas.rectangle(left + side * (j + 0.5) - 1.5, top + side / 2 - 1.5, 3, 3, "page")
+
+
+def token_rows(rows: Mapping[str, Sequence[str]], ids: Mapping[str, Sequence[int]] | None = None) -> Drawing:
+    """Draw texts cut into tokens, each with its name on the left, and the ids under the tokens if they are given."""
+    canvas = Canvas("token_rows")
+    left = max(text_width(name) for name in rows) + 16
+    y, step = 4.0, 26.0 if ids is None else 42.0
+    for name, tokens in rows.items():
+        numbers = [""] * len(tokens) if ids is None else [str(i) for i in ids[name]]
+        canvas.text(name, 4, y + 16, "muted", "start")
+        x = left
+        for i, (token, number_below) in enumerate(zip(tokens, numbers, strict=True)):
+            shown = "".join(map(visible, token))
+            width = max(text_width(shown, CODE, mono=True), text_width(number_below, CODE, mono=True)) + 7
+            if x + width > 356 and x > left:
+                x, y = left, y + step
+            canvas.rectangle(x, y, width, 23, f"tint{i % 2}", ' rx="4"')
+            canvas.text(shown, x + width / 2, y + 15.7, "code")
+            if number_below:
+                canvas.text(number_below, x + width / 2, y + 36, "code muted")
+            x += width + 3
+        y += step + 4
+    told = "; ".join(f"{name}: {' | '.join(tokens)}" for name, tokens in rows.items())
+    return canvas.finish(f"Texts cut into tokens. {told}.")
 
 
 def two_typefaces(text: str, seen: Sequence[bool], *, names: tuple[str, str] = ("seen in training", "new")) -> Drawing:

@@ -24,6 +24,7 @@ from figures import (
     rope_plane,
     softmax_bars,
     text_to_vectors,
+    token_rows,
     transformer_2017,
     two_typefaces,
     window_mlp,
@@ -154,6 +155,10 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
         )
     ),
     "text_to_vectors": lookup,
+    "token_rows": lambda: alone(token_rows({"bytes": list("a verse of many letters, which needs two lines")})),
+    "token_rows, ids": lambda: alone(
+        token_rows({"one": ["st", "raw"], "another": [" straw", "\n"]}, {"one": [301, 1831], "another": [41236, 5]})
+    ),
     "transformer_2017": translator,
     "two_typefaces": lambda: alone(two_typefaces(SONG, [not 20 < i % 40 < 29 for i in range(len(SONG))])),
     "window_mlp": network,
