@@ -16,7 +16,7 @@ from transformer_lib.tokenizers.characters import CharacterTokenizer
 COMMAND = "python recipes/tokens.py"
 FOLDER = TRAINED / "tokens"
 SIZES = (320, 512, 1024, 2048, 4096)
-ORDERS = range(1, 8)
+ORDERS = range(1, 9)
 PLAY = "Hamlet"  # small enough to train on without a cut
 LINES = r"[^\n]*\n|[^\n]+"  # a cut at the end of each line and nowhere else
 UNSPLIT_SIZE = 1024
@@ -60,22 +60,28 @@ def main() -> None:
 def score(encode: Callable[[str], list[int]], vocab_size: int, texts: Mapping[str, str]) -> dict[str, object]:
     """Bits per character of Kneser–Ney by order, and what the tokens cost."""
     tokens = {split: np.array(encode(text)) for split, text in texts.items()}
+    plays = shakespeare.plays()
+    test_plays = {title: plays[title] for title in shakespeare.SPLIT["test"]}
     counted = NGramModel(ORDERS[-1], vocab_size).fit(tokens["train"])
     models = [counted.using(KneserNey(), order=order) for order in ORDERS]
     found = {
         "vocab_size": vocab_size,
         "characters_per_token": len(texts["test"]) / len(tokens["test"]),
         "bits": {
-            split: [
-                bits_per_character(model.nats_per_token(tokens[split]), len(tokens[split]), len(texts[split]))
-                for model in models
-            ]
+            split: [bits(model, tokens[split], len(texts[split])) for model in models]
             for split in ("validation", "test")
         },
         "ngrams": [model.n_ngrams for model in models],
     }
+    best = models[int(np.argmin(found["bits"]["validation"]))]  # chosen where choices are made
+    found["by_play"] = {title: bits(best, np.array(encode(play)), len(play)) for title, play in test_plays.items()}
     print(vocab_size, *(f"{bits:.3f}" for bits in found["bits"]["test"]), flush=True)
     return found
+
+
+def bits(model: NGramModel, tokens: np.ndarray, n_characters: int) -> float:
+    """Bits per character of a text, given as tokens."""
+    return bits_per_character(model.nats_per_token(tokens), len(tokens), n_characters)
 
 
 if __name__ == "__main__":
