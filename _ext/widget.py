@@ -13,8 +13,8 @@ because ES modules do not load from file://, and only pages that hold a widget l
 
 `:weights: ../trained/NAME`, a folder named relative to the document, puts that model beside bigram.js in the site, as
 bigram-weights.js. No page loads it: it is large, so the widget asks for it when a reader wants it. Further folders,
-with a space between, become bigram-NAME-weights.js, and are known by the name "bigram-NAME". `:packed:` is the same with
-each weight rounded to a character (see weights.py), for a page whose first look includes the model.
+with a space between, become bigram-NAME-weights.js, and are known by the name "bigram-NAME". `:packed:` is the same
+with each weight rounded to a character (see weights.py), for a page whose first look includes the model.
 """
 
 import html

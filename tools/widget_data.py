@@ -8,6 +8,7 @@ A chapter gives the widget its file: `:data: widgets/bigram.json`. Another model
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def bigram() -> dict:
 def learning() -> dict:
     """The three sentences as pairs of word and next word."""
     sentences = [tokens.tolist() for tokens in toy.tokens()]
-    return {"words": list(toy.WORDS), "pairs": [pair for one in sentences for pair in zip(one, one[1:], strict=False)]}
+    return {"words": list(toy.WORDS), "pairs": [pair for one in sentences for pair in pairwise(one)]}
 
 
 def merges() -> dict:
@@ -256,14 +257,13 @@ def front() -> dict:
     """The two models of the front page: the bigram table itself, and what is said of it and of the small GPT."""
     train = shakespeare.load().train
     tokenizer = CharacterTokenizer.train(train)
-    V = tokenizer.vocab_size
-    pairs = tokenizer.encode_array(train)
-    counts = np.bincount(pairs[:-1] * V + pairs[1:], minlength=V * V).reshape(V, V)
-    cards = {
-        name: json.loads((ROOT / "trained" / name / "card.json").read_text("utf-8"))
+    V, tokens = tokenizer.vocab_size, tokenizer.encode_array(train)
+    counts = np.bincount(tokens[:-1] * V + tokens[1:], minlength=V * V).reshape(V, V)
+    table, small = (
+        json.loads((ROOT / "trained" / name / "card.json").read_text(encoding="utf-8"))
         for name in ("bigram", "front_page")
-    }
-    small, table = cards["front_page"], cards["bigram"]
+    )
+    cost = {name: card["bits_per_character"]["test"] for name, card in (("table", table), ("small", small))}
     return {
         "symbols": tokenizer.symbols,
         "counts": counts.tolist(),
@@ -271,11 +271,10 @@ def front() -> dict:
         "temperature": TEMPERATURE,
         "prompts": list(BEGINNINGS),
         "facts": {
-            "GPT": f"{small['parameters']:,} numbers, learned from 32 plays in {round(small['seconds'] / 60)} minutes on one "
-            f"processor core. It pays {small['bits_per_character']['test']:.2f} bits for a character of a play it has not "
-            f"read. It runs in this page, at temperature {TEMPERATURE}.",
-            "bigram": f"{table['parameters']:,} numbers: how often each character follows each other one in the same plays. "
-            f"It pays {table['bits_per_character']['test']:.2f} bits for a character. Same prompt, same dice.",
+            "GPT": f"{small['parameters']:,} numbers, learned from 32 plays in {round(small['seconds'] / 60)} minutes on "
+            f"one processor core. Each character of a play that it has not read costs it {cost['small']:.2f} bits.",
+            "bigram": f"{table['parameters']:,} numbers: how often each character followed each other character in the "
+            f"same plays. Each character costs it {cost['table']:.2f} bits. Same prompt, same dice.",
         },
     }
 

@@ -88,7 +88,10 @@ def test_rounding_errs_by_at_most_half_a_level(shape):
 def test_the_page_unpacks_what_was_packed(ask):
     tensors = load_file(FOLDER / "model.safetensors")
     found = ask(
-        "async () => Object.fromEntries(Object.entries((await BookWidgets.front.load()).tensors).map(([n, t]) => [n, [...t]]))"
+        """async () => {
+            const { tensors } = await BookWidgets.front.load();
+            return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, [...tensor]]));
+        }"""
     )
     assert found.keys() == tensors.keys()
     for name, tensor in tensors.items():
