@@ -271,7 +271,7 @@ def front() -> dict:
         "temperature": TEMPERATURE,
         "prompts": list(BEGINNINGS),
         "facts": {
-            "GPT": f"{small['parameters']:,} numbers, learned from 32 plays in {round(small['seconds'] / 60)} minutes on "
+            "GPT": f"{small['parameters']:,} numbers, learned from 32 plays in {small['seconds'] / 60:.0f} minutes on "
             f"one processor core. Each character of a play that it has not read costs it {cost['small']:.2f} bits.",
             "bigram": f"{table['parameters']:,} numbers: how often each character followed each other character in the "
             f"same plays. Each character costs it {cost['table']:.2f} bits. Same prompt, same dice.",
