@@ -27,7 +27,7 @@ def window_mlp(
     """
     if window is not None and len(window) != n:
         raise ValueError(f"the window {window!r} has {len(window)} tokens, not {n}")
-    canvas = Canvas("window_mlp", {"n": n, "D": D, "F": F, "V": V}, unit=min(16.0, 270 / max(n * D, F, V)))
+    canvas = Canvas("window_mlp", {"n": n, "D": D, "F": F, "V": V}, unit=min(16.0, 270 / max(n * D, F), 250 / V))
     x, unit = 145.0, canvas.unit
     table_width, table_height = unit * D, unit * V
     shown = [visible(token) for token in window] if window else ["·"] * n

@@ -71,7 +71,7 @@
 
     const views = choice("show", { p: "probabilities", W: "logits" }, view, (value) => { view = value; draw(); });
     const starts = choice("start", { zeros: "zeros", random: "random" }, start, (value) => { start = value; restart(); });
-    const rates = choice("learning rate", { 0.1: "0.1", 1: "1", 10: "10", 50: "50" }, "1", (value) => { rate = +value; draw(); });
+    const rates = choice("learning rate", { "0.1": "0.1", "1.0": "1", "10.0": "10", "50.0": "50" }, "1.0", (value) => { rate = +value; draw(); });
     const grid = element("table", { class: "learning-table" });
     const chart = element("div", { class: "learning-chart" });
     const status = element("p", { class: "learning-status", role: "status" });
@@ -115,10 +115,10 @@
         const p = softmax(W[i]), seen = sum(counts[i]);
         const line = element("tr", {}, element("th", { scope: "row" }, word));
         for (const j of words.keys()) {
-          const counted = seen ? `counted ${(counts[i][j] / seen).toFixed(2)}` : "counted –";
+          const counted = seen ? (counts[i][j] / seen).toFixed(2) : "–";
           const cell = element("td", {},
             element("span", { class: "learning-now" }, view === "p" ? p[j].toFixed(2) : signed(W[i][j])),
-            element("span", { class: "learning-counted" }, counted));
+            element("span", { class: "learning-counted" }, element("span", { class: "learning-word" }, "counted "), counted));
           cell.style.setProperty("--p", p[j].toFixed(3));
           line.append(cell);
         }
@@ -126,7 +126,7 @@
         return line;
       });
       grid.replaceChildren(
-        element("caption", {}, view === "p" ? "The softmax of each row of W" : "The table W itself, shaded by its softmax"),
+        element("caption", {}, view === "p" ? "The softmax of each row of W, above the counted shares" : "The logits W, shaded by their softmax"),
         element("thead", {}, head), element("tbody", {}, ...body));
       drawLosses();
       const now = losses.at(-1), gap = now - least;
