@@ -1,5 +1,6 @@
 """Generation equals transformers' on the same weights, with and without beams, and the slow way without a cache."""
 
+import inspect
 import itertools
 
 import pytest
@@ -12,12 +13,13 @@ from transformer_lib.architectures import Embedding, EncoderDecoder, LanguageMod
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm
 from transformer_lib.feed_forward import FeedForward
-from transformer_lib.generation import beam_search, generate, length_penalty_of
+from transformer_lib.generation import beam_search, generate, generate_tokens, length_penalty_of
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.norms import LayerNorm
 from transformer_lib.positions import LearnedPositions
 from transformer_lib.pretrained.hugging_face import gpt2_from_hf
+from transformer_lib.sampling import penalize_repetition
 
 PAD, BOS, EOS, V, D, MOST = 0, 1, 2, 15, 16, 10
 
@@ -308,6 +310,63 @@ def test_a_row_stops_at_a_stop_token_and_the_batch_when_all_have():
     for row, end in enumerate(ends):
         assert torch.equal(ended[row, : end + 1], free[row, : end + 1])
         assert set(ended[row, end:].tolist()) == {int(free[row, end])}
+
+
+def test_generate_is_the_sum_of_the_tokens_that_are_yielded():
+    _, ours = tiny_gpt(5)
+    settings = {"temperature": 0.9, "top_k": 7, "lengths": torch.tensor([2, 3, 1])}
+    whole = generate(ours, PROMPTS, 6, generator=torch.Generator().manual_seed(3), **settings)
+    columns = generate_tokens(ours, PROMPTS, 6, generator=torch.Generator().manual_seed(3), **settings)
+    for place, column in enumerate(columns, start=1):
+        assert torch.equal(column, whole[:, place])
+        assert not torch.is_inference_mode_enabled() and not column.is_inference()
+    assert place == whole.shape[1] - 1
+
+
+def test_a_token_is_yielded_before_the_next_is_computed(monkeypatch):
+    _, ours = tiny_gpt()
+    steps, forward = [], LanguageModel.forward
+    monkeypatch.setattr(LanguageModel, "forward", lambda *args, **named: steps.append(1) or forward(*args, **named))
+    columns = generate_tokens(ours, PROMPTS, 9, temperature=0)
+    assert not steps
+    next(columns)
+    assert len(steps) == 1
+
+
+def test_repetition_is_penalized_with_the_prompt_in_view():
+    _, ours = tiny_gpt(6)
+    expected = PROMPTS
+    for _ in range(9):
+        logits = penalize_repetition(ours(expected)[:, -1], expected, 1.5)
+        expected = torch.cat((expected, logits.argmax(dim=-1, keepdim=True)), dim=1)
+    assert torch.equal(generate(ours, PROMPTS, 9, temperature=0, repetition_penalty=1.5), expected)
+    assert not torch.equal(generate(ours, PROMPTS, 9, temperature=0), expected)
+
+
+def test_prompts_may_be_lists_and_a_stop_one_token():
+    _, ours = tiny_gpt(3)
+    alone = generate(ours, PROMPTS[:1], 5, temperature=0)
+    assert torch.equal(generate(ours, PROMPTS[0].tolist(), 5, temperature=0), alone)
+    ragged = generate(ours, [[3, 4], [6, 7, 8], [9]], 5, temperature=0)
+    assert torch.equal(ragged, generate(ours, PROMPTS, 5, temperature=0, lengths=torch.tensor([2, 3, 1])))
+    stop = int(alone[0, 4])
+    assert torch.equal(
+        generate(ours, PROMPTS[:1], 5, temperature=0, stop=stop),
+        generate(ours, PROMPTS[:1], 5, temperature=0, stop=[stop]),
+    )
+
+
+def test_a_model_in_training_mode_is_refused():
+    _, ours = tiny_gpt()
+    with pytest.raises(ValueError, match=r"model is in training mode.*call model.eval\(\)"):
+        generate(ours.train(), PROMPTS, 3)
+    with pytest.raises(ValueError, match="model is in training mode"):
+        generate_tokens(ours, PROMPTS, 3)  # at once, not when the first token is asked for
+
+
+def test_a_prompt_without_a_batch_names_the_shape_to_use():
+    with pytest.raises(ValueError, match=r"prompt of shape \(3,\) must be \(B, T\): prompt\[None\]"):
+        inspect.unwrap(generation._as_batch)(tiny_gpt()[1], PROMPTS[0], None)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from transformer_lib.sampling import (
     filter_top_k,
     filter_top_p,
     next_token_probabilities,
-    penalise_repetition,
+    penalize_repetition,
     sample_next,
 )
 
@@ -64,7 +64,7 @@ def test_repetition_penalty_equals_reference(logits, penalty, data):
     rows, vocab_size = logits.shape
     ids = data.draw(arrays(np.int64, (rows, data.draw(st.integers(1, 8))), elements=st.integers(0, vocab_size - 1)))
     ids = torch.from_numpy(ids)
-    same(penalise_repetition(logits, ids, penalty), RepetitionPenaltyLogitsProcessor(penalty)(ids, logits))
+    same(penalize_repetition(logits, ids, penalty), RepetitionPenaltyLogitsProcessor(penalty)(ids, logits))
 
 
 @given(logit_rows(dtypes=(np.float64,)), st.floats(0.05, 20.0))
@@ -113,8 +113,8 @@ def test_min_p_is_a_fraction_of_the_largest():
 
 def test_repetition_penalty_pushes_down_on_both_sides_of_zero_once():
     logits = torch.tensor([4.0, -4.0, 1.0])
-    same(penalise_repetition(logits, torch.tensor([0, 1, 0, 0]), 2.0), torch.tensor([2.0, -8.0, 1.0]))
-    same(penalise_repetition(logits, torch.tensor([], dtype=torch.long), 2.0), logits)
+    same(penalize_repetition(logits, torch.tensor([0, 1, 0, 0]), 2.0), torch.tensor([2.0, -8.0, 1.0]))
+    same(penalize_repetition(logits, torch.tensor([], dtype=torch.long), 2.0), logits)
 
 
 def test_filters_leave_their_input_alone_and_skip_what_is_already_removed():
@@ -122,7 +122,7 @@ def test_filters_leave_their_input_alone_and_skip_what_is_already_removed():
     before = logits.clone()
     for out in (filter_top_k(logits, 2), filter_top_p(logits, 0.8), filter_min_p(logits, 0.3)):
         assert out.isfinite().tolist() == [True, False, True, False]
-    penalise_repetition(logits, torch.tensor([0]), 3.0)
+    penalize_repetition(logits, torch.tensor([0]), 3.0)
     sample_next(logits, temperature=0.5, top_k=2, top_p=0.9, min_p=0.1)
     same(logits, before)
 
@@ -186,13 +186,13 @@ def test_bad_min_p(p):
 @pytest.mark.parametrize("penalty", [0.0, -1.0, INF, math.nan])
 def test_bad_penalty(penalty):
     with pytest.raises(ValueError, match=f"penalty={penalty} must be above 0"):
-        penalise_repetition(torch.zeros(3), torch.tensor([0]), penalty)
+        penalize_repetition(torch.zeros(3), torch.tensor([0]), penalty)
 
 
 @pytest.mark.parametrize("bad", [-1, 3])
-def test_penalised_ids_outside_the_vocabulary(bad):
+def test_penalized_ids_outside_the_vocabulary(bad):
     with pytest.raises(ValueError, match=r"ids must be in 0\.\.2"):
-        penalise_repetition(torch.zeros(3), torch.tensor([bad]), 2.0)
+        penalize_repetition(torch.zeros(3), torch.tensor([bad]), 2.0)
 
 
 @pytest.mark.parametrize("temperature", [-1.0, INF, math.nan])

@@ -1,4 +1,4 @@
-"""Generation: from a model of the next token to whole sequences.
+"""Generation: from a model of the next token to whole sequences, token by token or all at once.
 
 Greedy takes the likeliest token at each step. Beam search keeps the `beams` likeliest prefixes at once, and ranks the
 finished sequences Y, which differ in length, by (Wu et al. 2016, arXiv:1609.08144, section 7)
@@ -9,95 +9,165 @@ since a log-probability only falls as tokens are added. Vaswani et al. 2017, sec
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from itertools import zip_longest
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from transformer_lib.architectures import EncoderDecoder, LanguageModel
-from transformer_lib.sampling import sample_next
+from transformer_lib.sampling import penalize_repetition, sample_next
+
+Prompt = Int[Tensor, "B T"] | Sequence[int] | Sequence[Sequence[int]]
+"""Token ids: a batch of prompts, one prompt as a list, or a list of prompts, which may differ in length."""
 
 
-def generate(
+def generate_tokens(
     model: LanguageModel,
-    prompt: Int[Tensor, "B T"],
+    prompt: Prompt,
     max_new_tokens: int,
     *,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
-    stop: Collection[int] = (),
+    repetition_penalty: float = 1.0,
+    stop: int | Collection[int] = (),
     lengths: Int[Tensor, " B"] | None = None,
     generator: torch.Generator | None = None,
-) -> Int[Tensor, "B T2"]:
-    """Continue each prompt of a batch, a token at a time, with a KV cache.
+) -> Iterator[Int[Tensor, " B"]]:
+    """Continue each prompt of a batch with a KV cache, and yield each column of tokens as it is drawn.
 
     Past the model's context length the window slides: each token is predicted from the last context_length tokens,
     which are read anew, so that a step then costs a whole window. What was there before the window is forgotten.
 
+    A compiled model writes with a few graphs, however many tokens: `generate_tokens(torch.compile(model), …)`.
+
     Args:
-        model: In evaluation mode, or its dropout acts.
-        prompt: Token ids; at least one each.
+        model: In evaluation mode.
+        prompt: Token ids, at least one a row: (B, T), a list of ids, or a list of such lists.
         max_new_tokens: Tokens written after the T columns of the prompt.
         temperature: See sampling.next_token_probabilities, as for top_k, top_p and min_p; 0 is greedy.
         top_k: Tokens to keep.
         top_p: Probability mass to keep.
         min_p: Fraction of the largest probability to keep.
-        stop: Tokens that end a row: it is filled up with the one that ended it, and when every row has ended, no more
-            columns are written.
+        repetition_penalty: See sampling.penalize_repetition, with all tokens so far, the prompt's too; 1 is none.
+        stop: Tokens, or one token, that end a row: it is filled up with the one that ended it, and when every row has
+            ended, no more columns are written.
         lengths: Tokens of each prompt where they differ; what stands after them in `prompt` is written over, so that
             a shorter prompt is continued by more tokens, up to the same column.
         generator: The source of randomness; None takes PyTorch's global one.
 
     Returns:
-        (B, T + new): the prompts and what follows them.
+        An iterator of the columns (B,) that follow the shortest prompt.
 
     Raises:
-        ValueError: If there is nothing to write or to begin with, or a setting of the sampling is out of range.
-
-    Example:
-
-        >>> from transformer_lib.models.gpt import GPTConfig, gpt
-        >>> model = gpt(GPTConfig(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2, d_ff=32)).eval()
-        >>> generate(model, torch.tensor([[1, 2, 3]]), 4).shape  # three tokens, and four more
-        torch.Size([1, 7])
+        ValueError: If the model is in training mode, there is nothing to write or to begin with, or a setting of the
+            sampling is out of range.
     """
-    B, T = prompt.shape
+    if model.training:
+        raise ValueError("model is in training mode, in which dropout acts: call model.eval() before generating")
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens={max_new_tokens} must be at least 1: nothing would be written")
-    if lengths is None:
-        lengths = torch.full((B,), T, device=prompt.device)
-    if T == 0 or int(lengths.min()) < 1 or int(lengths.max()) > T:
-        raise ValueError(f"lengths={lengths.tolist()} must be in 1..T={T}: begin each prompt with a token, and no more")
-    with torch.inference_mode():
-        window = model.context_length or T + max_new_tokens
-        cache = model.new_cache(min(window, T + max_new_tokens))
-        stops = torch.tensor(list(stop), dtype=prompt.dtype, device=prompt.device)
-        done = torch.zeros(B, dtype=torch.bool, device=prompt.device)
-        first, read = int(lengths.min()), 0  # columns that are written already, and those in the cache
-        tokens = prompt[:, :first]
-        for end in range(first, T + max_new_tokens):
+    prompt, lengths = _as_batch(model, prompt, lengths)
+    stops = torch.tensor([stop] if isinstance(stop, int) else list(stop), dtype=prompt.dtype, device=prompt.device)
+    draw = partial(sample_next, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, generator=generator)
+    return _write(model, prompt, lengths, max_new_tokens, draw, repetition_penalty, stops)
+
+
+def _write(
+    model: LanguageModel,
+    prompt: Tensor,
+    lengths: Tensor,
+    max_new_tokens: int,
+    draw: Callable[[Tensor], Tensor],
+    repetition_penalty: float,
+    stops: Tensor,
+) -> Iterator[Tensor]:
+    B, T = prompt.shape
+    window = model.context_length or T + max_new_tokens
+    cache = model.new_cache(min(window, T + max_new_tokens))
+    done = torch.zeros(B, dtype=torch.bool, device=prompt.device)
+    first, read = int(lengths.min()), 0  # columns that are written already, and those in the cache
+    tokens = prompt[:, :first]
+    for end in range(first, T + max_new_tokens):
+        with torch.inference_mode():
             if end <= window:
                 logits = model(tokens[:, read:], cache=cache)[:, -1]
                 read = end
             else:
                 logits = model(tokens[:, -window:])[:, -1]
-            written = sample_next(
-                logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, generator=generator
-            )
+            if repetition_penalty != 1:
+                logits = penalize_repetition(logits, tokens, repetition_penalty)
+            written = draw(logits)
             if end < T:  # some prompts go on for longer than others
                 written = torch.where(end < lengths, prompt[:, end], written)
             if len(stops):
                 written = torch.where(done, tokens[:, -1], written)
                 done = done | (torch.isin(written, stops) & (end >= lengths))
             tokens = torch.cat((tokens, written[:, None]), dim=1)
-            if len(stops) and done.all():
-                break
-    return tokens.clone()  # a tensor like any other, that may be trained on
+        yield written.clone()  # outside of inference mode: a tensor like any other, that may be trained on
+        if len(stops) and done.all():
+            return
+
+
+def generate(
+    model: LanguageModel,
+    prompt: Prompt,
+    max_new_tokens: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    repetition_penalty: float = 1.0,
+    stop: int | Collection[int] = (),
+    lengths: Int[Tensor, " B"] | None = None,
+    generator: torch.Generator | None = None,
+) -> Int[Tensor, "B T2"]:
+    """Continue each prompt of a batch: the prompts and all that `generate_tokens` yields, in one tensor.
+
+    Arguments and errors are those of `generate_tokens`.
+
+    Returns:
+        (B, T + new): the prompts and what follows them.
+    """
+    prompt, lengths = _as_batch(model, prompt, lengths)
+    columns = generate_tokens(
+        model,
+        prompt,
+        max_new_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        stop=stop,
+        lengths=lengths,
+        generator=generator,
+    )
+    return torch.cat((prompt[:, : int(lengths.min())], torch.stack(list(columns), dim=1)), dim=1)
+
+
+def _as_batch(model: nn.Module, prompt: Prompt, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Prompts (B, T) and their lengths (B,), on the model's device if they were lists."""
+    if not isinstance(prompt, Tensor):
+        rows = [prompt] if all(isinstance(token, int) for token in prompt) else prompt
+        padded = list(zip_longest(*rows, fillvalue=0))  # (T, B)
+        device = next(model.parameters()).device
+        lengths = torch.tensor([len(row) for row in rows], device=device) if lengths is None else lengths
+        prompt = torch.tensor(padded, dtype=torch.long, device=device).reshape(len(padded), len(rows)).mT
+    if prompt.ndim != 2:
+        raise ValueError(f"prompt of shape {tuple(prompt.shape)} must be (B, T): prompt[None] is a batch of one")
+    B, T = prompt.shape
+    lengths = torch.full((B,), T, device=prompt.device) if lengths is None else lengths
+    if T == 0 or int(lengths.min()) < 1 or int(lengths.max()) > T:
+        raise ValueError(f"lengths={lengths.tolist()} must be in 1..T={T}: begin each prompt with a token, and no more")
+    return prompt, lengths
 
 
 class Hypothesis(NamedTuple):
@@ -112,12 +182,7 @@ class Hypothesis(NamedTuple):
 
 
 def length_penalty_of(length: int, exponent: float) -> float:
-    """lp(Y) for |Y| = length tokens, end included: 1 for one token, and for every length with exponent 0.
-
-    Args:
-        length: Tokens written, end included, |Y|.
-        exponent: a.
-    """
+    """lp(Y) for |Y| = length tokens, end included: 1 for one token, and for every length with exponent 0."""
     return ((5 + length) / 6) ** exponent
 
 

@@ -82,12 +82,12 @@ def filter_min_p(logits: Float[Tensor, "*B V"], p: float) -> Float[Tensor, "*B V
     return logits.masked_fill(probabilities < p * probabilities.amax(dim=-1, keepdim=True), -math.inf)
 
 
-def penalise_repetition(
+def penalize_repetition(
     logits: Float[Tensor, "*B V"], ids: Int[Tensor, "*B T"], penalty: float
 ) -> Float[Tensor, "*B V"]:
     """Divide the positive logits of tokens already seen by the penalty, and multiply their negative ones.
 
-    A token is penalised once however often it was seen. Unlike the filters this depends on where zero is: adding a
+    A token is penalized once however often it was seen. Unlike the filters this depends on where zero is: adding a
     constant to all logits leaves their softmax alone, but changes what the penalty does.
 
     Args:
@@ -96,7 +96,7 @@ def penalise_repetition(
         penalty: above 0; 1 changes nothing, above 1 discourages, below 1 encourages.
 
     Returns:
-        The penalised logits.
+        The penalized logits.
 
     Raises:
         ValueError: if the penalty is not above 0, or an id is outside the vocabulary.
@@ -107,8 +107,11 @@ def penalise_repetition(
     if ids.numel() and not (0 <= int(ids.min()) and int(ids.max()) < vocab_size):
         raise ValueError(f"ids must be in 0..{vocab_size - 1}, the columns of the logits: got {ids.min()}..{ids.max()}")
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
-    penalised = torch.where(logits < 0, logits * penalty, logits / penalty)
-    return torch.where(seen, penalised, logits)
+    penalized = torch.where(logits < 0, logits * penalty, logits / penalty)
+    return torch.where(seen, penalized, logits)
+
+
+penalise_repetition = penalize_repetition  # as chapter 5 of the first edition spelled it
 
 
 def next_token_probabilities(
