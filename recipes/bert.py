@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from transformer_lib.data import shakespeare
 from transformer_lib.masks import CAUSAL
-from transformer_lib.models.bert import BertConfig, NextSentenceHead, bert, bert_for_pre_training
+from transformer_lib.models.bert import BertConfig, bert, bert_for_pre_training
 from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.positions import LearnedPositions, sinusoidal_positions
 from transformer_lib.schedules import trapezoid
@@ -150,7 +150,6 @@ def learn(
         muon_lr=MUON,
         adamw_lr=ADAMW,
         weight_decay=0.01,
-        heads=[part for part in model.modules() if isinstance(part, NextSentenceHead)],
         dtype=torch.bfloat16,
     )
     with sdpa_kernel(SDPBackend.MATH):  # in bfloat16 the fused kernel of attention is the slower one

@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from transformer_lib.feed_forward import FeedForward
 from transformer_lib.models.gpt import GPTConfig, gpt
+from transformer_lib.models.llama import LlamaConfig, llama
 from transformer_lib.optimizers import (
     COEFFICIENTS,
-    JoinedOptimizer,
+    ChainedOptimizer,
     Muon,
     decay_groups,
     linear_weights,
@@ -180,13 +182,46 @@ def test_a_shared_weight_is_an_embedding_and_a_frozen_one_is_nobodys():
 
 def test_muon_gets_the_hidden_matrices_and_adamw_the_rest():
     model = nn.ModuleDict({"embedding": nn.Embedding(5, 4), "hidden": nn.Linear(4, 4), "output": nn.Linear(4, 5)})
-    optimizer = muon_and_adamw(model, muon_lr=0.3, adamw_lr=0.1, weight_decay=0.2, heads=[model["output"]])
+    optimizer = muon_and_adamw(model, muon_lr=0.3, adamw_lr=0.1, weight_decay=0.2, hidden=[model["hidden"]])
     found = [(named(model, group["params"]), group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
     assert found == [
         ({"hidden.weight"}, 0.3, 0.2),
         ({"output.weight"}, 0.1, 0.2),
         ({"embedding.weight", "hidden.bias", "output.bias"}, 0.1, 0.0),
     ]
+
+
+def test_muon_gets_only_what_a_module_has_named():
+    """A router is a linear layer like any other, and a stack of experts is no matrix: neither is Muon's by accident."""
+
+    class Mixture(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.router = nn.Linear(4, 3)
+            self.stack = nn.Parameter(torch.zeros(3, 4, 4))
+            self.experts = nn.ModuleList(FeedForward(4, 8) for _ in range(3))
+
+    model = tiny()
+    model.blocks[0].feed_forward = Mixture()
+    muon, *_ = muon_and_adamw(model).param_groups
+    inside = {f"blocks.0.feed_forward.experts.{i}.{side}.weight" for i in range(3) for side in ("up", "down")}
+    assert named(model, muon["params"]) == {name for name in MATRICES if "attention" in name} | inside
+    everyone = [parameter for group in muon_and_adamw(model).param_groups for parameter in group["params"]]
+    assert len(everyone) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_output_layer_is_not_between_hidden_states(tied):
+    sizes = {"vocab_size": 9, "context_length": 4, "d_model": 4, "n_layers": 1, "n_heads": 1, "d_ff": 8}
+    model = llama(LlamaConfig(tied=tied, **sizes))
+    muon, matrices, _ = muon_and_adamw(model, weight_decay=0.1).param_groups
+    assert len(muon["params"]) == 7 and all(weight is not model.head.weight for weight in muon["params"])
+    assert named(model, matrices["params"]) == (set() if tied else {"head.weight"})
+
+
+def test_a_model_that_names_no_hidden_matrix_is_told_how():
+    with pytest.raises(ValueError, match=r"model=Sequential names no hidden matrix: .*hidden=\[…\].*hidden_maps"):
+        muon_and_adamw(two_layers())
 
 
 # --- two as one --------------------------------------------------------------------------------------------------
@@ -197,7 +232,7 @@ def gradients_of(model, seed):
         parameter.grad = randn(*parameter.shape, seed=100 * seed + index, dtype=torch.float32)
 
 
-def joined_and_apart(model):
+def chained_and_apart(model):
     hidden, others = [model[0].weight], [model[0].bias, *model[1].parameters()]
     return Muon(hidden, lr=0.1), torch.optim.AdamW(others, lr=0.2)
 
@@ -207,33 +242,33 @@ def two_layers():
     return nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 2))
 
 
-def test_joined_optimizers_step_as_each_would():
+def test_chained_optimizers_step_as_each_would():
     model, twin = two_layers(), two_layers()
-    joined, apart = JoinedOptimizer(*joined_and_apart(model)), joined_and_apart(twin)
+    chained, apart = ChainedOptimizer(*chained_and_apart(model)), chained_and_apart(twin)
     for seed in range(3):
         gradients_of(model, seed)
         gradients_of(twin, seed)
-        joined.param_groups[0]["lr"] = apart[0].param_groups[0]["lr"] = 0.1 / (seed + 1)
-        joined.step()
+        chained.param_groups[0]["lr"] = apart[0].param_groups[0]["lr"] = 0.1 / (seed + 1)
+        chained.step()
         for optimizer in apart:
             optimizer.step()
     for ours, theirs in zip(model.parameters(), twin.parameters(), strict=True):
         assert torch.equal(ours, theirs)
-    joined.zero_grad()
+    chained.zero_grad()
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_joined_optimizers_go_on_from_their_state():
+def test_chained_optimizers_go_on_from_their_state():
     model = two_layers()
-    joined = JoinedOptimizer(*joined_and_apart(model))
+    chained = ChainedOptimizer(*chained_and_apart(model))
     gradients_of(model, 0)
-    joined.step()
-    joined.param_groups[0]["lr"] = 0.05
-    twin, state = copy.deepcopy(model), copy.deepcopy(joined.state_dict())
-    other = JoinedOptimizer(*joined_and_apart(twin))
+    chained.step()
+    chained.param_groups[0]["lr"] = 0.05
+    twin, state = copy.deepcopy(model), copy.deepcopy(chained.state_dict())
+    other = ChainedOptimizer(*chained_and_apart(twin))
     other.load_state_dict(state)
     for seed in (1, 2):
-        for each, optimizer in ((model, joined), (twin, other)):
+        for each, optimizer in ((model, chained), (twin, other)):
             gradients_of(each, seed)
             optimizer.param_groups[1]["lr"] = 0.3 / seed  # the groups that are shown are those that are used
             optimizer.step()
@@ -241,13 +276,13 @@ def test_joined_optimizers_go_on_from_their_state():
         assert torch.equal(ours, theirs)
 
 
-def test_optimizers_may_be_joined_after_their_first_step():
+def test_optimizers_may_be_chained_after_their_first_step():
     model, twin = two_layers(), two_layers()
-    parts, apart = joined_and_apart(model), joined_and_apart(twin)
+    parts, apart = chained_and_apart(model), chained_and_apart(twin)
     for seed in (0, 1):
         gradients_of(model, seed)
         gradients_of(twin, seed)
-        for optimizer in [JoinedOptimizer(*parts)] if seed else parts:
+        for optimizer in [ChainedOptimizer(*parts)] if seed else parts:
             optimizer.step()
         for optimizer in apart:
             optimizer.step()
@@ -258,10 +293,12 @@ def test_optimizers_may_be_joined_after_their_first_step():
 def test_a_parameter_cannot_have_two_optimizers():
     model = two_layers()
     with pytest.raises(ValueError, match="more than one parameter group"):
-        JoinedOptimizer(Muon([model[0].weight]), torch.optim.AdamW(model.parameters()))
+        ChainedOptimizer(Muon([model[0].weight]), torch.optim.AdamW(model.parameters()))
 
 
-@pytest.mark.parametrize("make", [lambda model: Muon(linear_weights(model)), muon_and_adamw])
+@pytest.mark.parametrize(
+    "make", [lambda model: Muon(linear_weights(model)), lambda model: muon_and_adamw(model, hidden=model)]
+)
 def test_a_closure_is_evaluated_once_and_with_gradients(make):
     model, calls = two_layers(), []
 

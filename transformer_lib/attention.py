@@ -134,6 +134,8 @@ class MultiHeadAttention(nn.Module):
         ValueError: If the sizes do not divide.
     """
 
+    hidden_maps = "w_q", "w_k", "w_v", "w_o"
+
     def __init__(
         self,
         d_model: int,

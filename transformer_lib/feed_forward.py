@@ -1,4 +1,4 @@
-"""Feed-forward networks: the same small network at every position, after attention has brought things together.
+"""Feed-forward networks: the same small network at every position, applied after attention.
 
     FeedForward(x) = W_down f(W_up x + b_up) + b_down    (Vaswani et al. 2017, section 3.3, with f = ReLU)
     SwiGLU(x)      = W_down (silu(W_gate x) * W_up x)    (Shazeer 2020, arXiv:2002.05202)
@@ -13,15 +13,17 @@ from torch import Tensor, nn
 
 
 class FeedForward(nn.Module):
-    """Widen, bend, narrow.
+    """A linear map to d_ff features, an activation, and a linear map back.
 
     Args:
         d_model: Features in and out, D.
-        d_ff: Features in between, F.
-        activation: What bends: nn.ReLU() in 2017, nn.GELU() in GPT and BERT.
+        d_ff: Hidden features, F.
+        activation: nn.ReLU() in 2017, nn.GELU() in GPT and BERT.
         bias: Whether the two linear maps have one.
-        dropout: Probability of dropping a feature in between.
+        dropout: Probability of dropping a hidden feature.
     """
+
+    hidden_maps = "up", "down"
 
     def __init__(
         self,
@@ -45,12 +47,14 @@ class FeedForward(nn.Module):
 
 
 class SwiGLU(nn.Module):
-    """A feed-forward network whose inner features are gated: one map says what, another how much of it.
+    """A feed-forward network with a gate: the output of one map is multiplied by the activation of another.
 
     Args:
         d_model: Features in and out, D.
-        d_ff: Features in between, F.
+        d_ff: Hidden features, F.
     """
+
+    hidden_maps = "gate", "up", "down"
 
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__()

@@ -12,7 +12,13 @@ values alone, and drives them towards those of the polar factor U V^T, without c
 
     X <- a X + b (X X^T) X + c (X X^T)^2 X          s <- a s + b s^3 + c s^5
 
-Muon is for the matrices between hidden states. Embeddings, output layers, biases and norms are AdamW's.
+Muon is for the matrices between hidden states, and a module states which of its own these are:
+
+    class FeedForward(nn.Module):
+        hidden_maps = "up", "down"
+
+Everything else is AdamW's: embeddings, output layers, biases, norms, and whatever nobody has named, such as a router
+or a stack of experts.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,6 +39,13 @@ def linear_weights(model: nn.Module) -> list[Tensor]:
     weights = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
     unique = {id(weight): weight for weight in weights if id(weight) not in embeddings and weight.requires_grad}
     return list(unique.values())
+
+
+def hidden_matrices(model: nn.Module) -> list[Tensor]:
+    """Return the trained weights of the linear layers that the model's modules name in `hidden_maps`."""
+    maps = [getattr(module, name) for module in model.modules() for name in getattr(module, "hidden_maps", ())]
+    named = {id(linear.weight) for linear in maps}
+    return [weight for weight in linear_weights(model) if id(weight) in named]
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -74,7 +87,7 @@ def newton_schulz(matrix: Float[Tensor, "*K M N"], steps: int = 5) -> Float[Tens
 
 
 class Muon(torch.optim.Optimizer):
-    """MomentUm, Orthogonalised by Newton-Schulz, with Nesterov's look ahead and decay apart from the gradient.
+    """MomentUm, Orthogonalized by Newton-Schulz, with Nesterov's look ahead and decay apart from the gradient.
 
     Args:
         params: Matrices, or groups of them.
@@ -106,7 +119,9 @@ class Muon(torch.optim.Optimizer):
         for parameter in (parameter for group in self.param_groups for parameter in group["params"]):
             if parameter.ndim != 2:
                 shape = tuple(parameter.shape)
-                raise ValueError(f"params hold one of shape {shape}: Muon is for matrices, give it to AdamW")
+                raise ValueError(
+                    f"params hold one of shape {shape}: Muon is for matrices, give it to AdamW, a stack of matrices too"
+                )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -120,7 +135,7 @@ class Muon(torch.optim.Optimizer):
             for (rows, columns), parameters in by_shape.items():
                 size = -group["lr"] * max(1, rows / columns) ** 0.5
                 ahead = [self._look_ahead(parameter, group["momentum"]) for parameter in parameters]
-                for parameter, direction in zip(parameters, self._orthogonalised(ahead), strict=True):
+                for parameter, direction in zip(parameters, self._orthogonalized(ahead), strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=size)
         return loss
 
@@ -132,14 +147,14 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(parameter)
         return gradient.add(state["momentum"].mul_(share).add_(gradient), alpha=share)
 
-    def _orthogonalised(self, matrices: list[Tensor]) -> Iterable[Tensor]:
+    def _orthogonalized(self, matrices: list[Tensor]) -> Iterable[Tensor]:
         """NS of matrices of one shape: all at once in another dtype, where starting a product costs the most."""
         if self.dtype is None:
             return map(newton_schulz, matrices)
         return newton_schulz(torch.stack(matrices).to(self.dtype)).to(matrices[0].dtype)
 
 
-class JoinedOptimizer(torch.optim.Optimizer):
+class ChainedOptimizer(torch.optim.Optimizer):
     """Several optimizers that step as one: their groups and states are its own, so it is scheduled and saved as one.
 
     Args:
@@ -177,29 +192,37 @@ def muon_and_adamw(
     momentum: float = 0.95,
     betas: tuple[float, float] = (0.9, 0.95),
     weight_decay: float = 0.0,
-    heads: Iterable[nn.Module] = (),
+    hidden: Iterable[nn.Linear] | None = None,
     dtype: torch.dtype | None = None,
-) -> JoinedOptimizer:
+) -> ChainedOptimizer:
     """Train the hidden matrices of a model with Muon, and all the rest with AdamW.
 
     Args:
-        model: Its linear layers hold its matrices.
+        model: Its modules name their hidden matrices: see `hidden_matrices`.
         muon_lr: Muon's learning rate.
         adamw_lr: AdamW's. A schedule multiplies both.
         momentum: Muon's.
         betas: AdamW's.
         weight_decay: Of all matrices; biases, norms and embeddings do not decay.
-        heads: Linear layers that AdamW trains none the less: output layers whose weight no embedding shares.
+        hidden: The linear layers that Muon trains; None for those that the model's modules name.
         dtype: What Muon's Newton-Schulz computes in; None for the weights' own.
 
     Returns:
-        One optimizer, with Muon's group first.
+        One optimizer, with Muon's group first; then AdamW's matrices, and what does not decay.
+
+    Raises:
+        ValueError: If there is no hidden matrix: no module names one, and none is given.
     """
-    outputs = [weight for head in heads for weight in linear_weights(head)]
-    hidden = _without(linear_weights(model), outputs)
-    rest = _without(model.parameters(), hidden + outputs)
-    return JoinedOptimizer(
-        Muon(hidden, muon_lr, momentum, weight_decay, dtype),
+    matrices = hidden_matrices(model) if hidden is None else [linear.weight for linear in hidden]
+    if not matrices:
+        raise ValueError(
+            f"model={type(model).__name__} names no hidden matrix: give its linear layers as hidden=[…], or the names "
+            "of each module's own as its attribute hidden_maps"
+        )
+    outputs = _without(linear_weights(model), matrices)
+    rest = _without(model.parameters(), matrices + outputs)
+    return ChainedOptimizer(
+        Muon(matrices, muon_lr, momentum, weight_decay, dtype),
         torch.optim.AdamW(
             [{"params": outputs, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}], adamw_lr, betas
         ),

@@ -10,7 +10,7 @@ TOKENS = torch.randint(6, (300,), generator=torch.Generator().manual_seed(0))
 OPTIMIZERS = {
     "SGD": lambda model: torch.optim.SGD(model.parameters(), lr=0.1),
     "AdamW": lambda model: torch.optim.AdamW(model.parameters(), lr=0.1),
-    "Muon and AdamW": muon_and_adamw,
+    "Muon and AdamW": lambda model: muon_and_adamw(model, hidden=[model[2]]),
 }
 
 

@@ -39,6 +39,8 @@ class MaskedTokenHead(nn.Module):
         eps: Of its norm.
     """
 
+    hidden_maps = ("transform",)
+
     def __init__(self, tokens: nn.Embedding, eps: float) -> None:
         super().__init__()
         self.transform = nn.Linear(tokens.embedding_dim, tokens.embedding_dim)
