@@ -53,6 +53,10 @@ def test_a_hundred_tokens_of_greedy_text_and_their_logits_are_those_of_transform
     assert torch.equal(theirs[0, prompt.shape[1] - 1 : -1].argmax(dim=-1), tokens[0, prompt.shape[1] :])
 
 
+def test_its_weights_lie_as_pytorch_lays_them(loaded):
+    assert all(parameter.is_contiguous() for parameter in loaded[0].parameters())
+
+
 def test_english_is_no_surprise_to_it(loaded):
     """What a wrong scale or order of rows in the file's reading would spoil, in our model and in theirs alike."""
     model, tokenizer = loaded
