@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -74,18 +74,24 @@ def generate_tokens(
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens={max_new_tokens} must be at least 1: nothing would be written")
     prompt, lengths = _as_batch(model, prompt, lengths)
-    stops = torch.tensor([stop] if isinstance(stop, int) else list(stop), dtype=prompt.dtype, device=prompt.device)
-    draw = partial(sample_next, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, generator=generator)
-    return _write(model, prompt, lengths, max_new_tokens, draw, repetition_penalty, stops)
+    return _columns(
+        model,
+        prompt,
+        lengths,
+        max_new_tokens,
+        partial(sample_next, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, generator=generator),
+        repetition_penalty,
+        torch.tensor([stop] if isinstance(stop, int) else list(stop), dtype=prompt.dtype, device=prompt.device),
+    )
 
 
-def _write(
+def _columns(
     model: LanguageModel,
     prompt: Tensor,
     lengths: Tensor,
     max_new_tokens: int,
     draw: Callable[[Tensor], Tensor],
-    repetition_penalty: float,
+    penalty: float,
     stops: Tensor,
 ) -> Iterator[Tensor]:
     B, T = prompt.shape
@@ -101,9 +107,7 @@ def _write(
                 read = end
             else:
                 logits = model(tokens[:, -window:])[:, -1]
-            if repetition_penalty != 1:
-                logits = penalize_repetition(logits, tokens, repetition_penalty)
-            written = draw(logits)
+            written = draw(logits if penalty == 1 else penalize_repetition(logits, tokens, penalty))
             if end < T:  # some prompts go on for longer than others
                 written = torch.where(end < lengths, prompt[:, end], written)
             if len(stops):
@@ -115,42 +119,27 @@ def _write(
             return
 
 
-def generate(
-    model: LanguageModel,
-    prompt: Prompt,
-    max_new_tokens: int,
-    *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-    repetition_penalty: float = 1.0,
-    stop: int | Collection[int] = (),
-    lengths: Int[Tensor, " B"] | None = None,
-    generator: torch.Generator | None = None,
-) -> Int[Tensor, "B T2"]:
+def generate(model: LanguageModel, prompt: Prompt, max_new_tokens: int, **settings: Any) -> Int[Tensor, "B T2"]:
     """Continue each prompt of a batch: the prompts and all that `generate_tokens` yields, in one tensor.
 
-    Arguments and errors are those of `generate_tokens`.
+        generate(model, prompt, 100, temperature=0.8, top_p=0.95, stop=end)
+
+    Args:
+        model: In evaluation mode.
+        prompt: Token ids, as in `generate_tokens`.
+        max_new_tokens: Tokens written after the T columns of the prompt.
+        **settings: Those of `generate_tokens`: temperature, top_k, top_p, min_p, repetition_penalty, stop, lengths and
+            generator.
 
     Returns:
         (B, T + new): the prompts and what follows them.
+
+    Raises:
+        ValueError: As `generate_tokens`.
     """
-    prompt, lengths = _as_batch(model, prompt, lengths)
-    columns = generate_tokens(
-        model,
-        prompt,
-        max_new_tokens,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        repetition_penalty=repetition_penalty,
-        stop=stop,
-        lengths=lengths,
-        generator=generator,
-    )
-    return torch.cat((prompt[:, : int(lengths.min())], torch.stack(list(columns), dim=1)), dim=1)
+    prompt, lengths = _as_batch(model, prompt, settings.pop("lengths", None))
+    columns = list(generate_tokens(model, prompt, max_new_tokens, lengths=lengths, **settings))
+    return torch.cat((prompt[:, : int(lengths.min())], torch.stack(columns, dim=1)), dim=1)
 
 
 def _as_batch(model: nn.Module, prompt: Prompt, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
