@@ -150,7 +150,7 @@ def test_a_chunk_after_a_cache_is_a_graph_too():
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="Inductor writes C++, and there is no compiler")
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # torch itself calls it
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch itself calls it
 def test_inductor_computes_the_same():
     model, inputs = randomise(CASES["llama"].build()).eval(), CASES["llama"].inputs(2, 6)
     with torch.no_grad():

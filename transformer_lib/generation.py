@@ -122,8 +122,6 @@ def _columns(
 def generate(model: LanguageModel, prompt: Prompt, max_new_tokens: int, **settings: Any) -> Int[Tensor, "B T2"]:
     """Continue each prompt of a batch: the prompts and all that `generate_tokens` yields, in one tensor.
 
-        generate(model, prompt, 100, temperature=0.8, top_p=0.95, stop=end)
-
     Args:
         model: In evaluation mode.
         prompt: Token ids, as in `generate_tokens`.
@@ -136,6 +134,13 @@ def generate(model: LanguageModel, prompt: Prompt, max_new_tokens: int, **settin
 
     Raises:
         ValueError: As `generate_tokens`.
+
+    Example:
+
+        >>> from transformer_lib.models.gpt import GPTConfig, gpt
+        >>> model = gpt(GPTConfig(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2, d_ff=32)).eval()
+        >>> generate(model, [1, 2, 3], 4, top_k=5).shape  # three tokens, and four more
+        torch.Size([1, 7])
     """
     prompt, lengths = _as_batch(model, prompt, settings.pop("lengths", None))
     columns = list(generate_tokens(model, prompt, max_new_tokens, lengths=lengths, **settings))
@@ -171,7 +176,12 @@ class Hypothesis(NamedTuple):
 
 
 def length_penalty_of(length: int, exponent: float) -> float:
-    """lp(Y) for |Y| = length tokens, end included: 1 for one token, and for every length with exponent 0."""
+    """lp(Y) for |Y| = length tokens, end included: 1 for one token, and for every length with exponent 0.
+
+    Args:
+        length: Tokens written, end included, |Y|.
+        exponent: a.
+    """
     return ((5 + length) / 6) ** exponent
 
 

@@ -8,8 +8,8 @@ def store_by_columns(model: nn.Module) -> None:
 
     The product of a matrix and one vector takes as long as reading the matrix, and PyTorch's product reads one that is
     at least as tall as wide in less time if its columns are contiguous: `bench/gpt.py` measures it. Values, shapes and
-    names stay as they are, and so do weights that are shared. For a CPU only: FSDP, which shards weights,
-    takes them by rows alone.
+    names stay as they are, and so do weights that are shared. For a CPU only: FSDP, which shards weights, takes them
+    by rows alone.
 
     Args:
         model: Its nn.Linear layers are changed.
