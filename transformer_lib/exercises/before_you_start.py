@@ -30,13 +30,13 @@ bits_of_a_text = Question(
     hint="Each character costs the negative of the base-2 logarithm of its probability. The costs of a text add up.",
     mistakes={
         2.25: "That is the mean cost of a character. The question asks for the whole text.",
-        -9: "The size is right. A cost is the *negative* logarithm, so it is never below zero.",
+        -9: "The size is right, but a cost is the *negative* logarithm, so it is never below zero.",
         1 / 512: "That is the probability of the whole text, the product of the four. How many bits does an event of "
         "that probability cost?",
         9 * math.log(2): "Those are nats: you took natural logarithms. Which base gives bits?",
         1.0: "You added the probabilities. Probabilities of successive characters multiply; their logarithms add.",
-        2: "That is the cost of four equally likely characters together with one of them chosen, or of one character "
-        "of probability 1/4. Take the four costs one by one.",
+        2: "Two bits is the cost of one choice among four equally likely characters. These four characters have "
+        "different probabilities: take their costs one by one.",
     },
 )
 
@@ -48,10 +48,10 @@ one_step = Question(
         "respect to w is what multiplies w. Then move against the product, times the learning rate."
     ),
     mistakes={
-        1.6: "The size of the step is right, and you walked uphill. The gradient points to where the loss grows.",
-        0.8: "You have the derivative of the square and forgot what is inside it: u = 3w - 2 changes three times as fast "
+        1.6: "The size of the step is right, but you walked uphill. The gradient points to where the loss grows.",
+        0.8: "You have the derivative of the square, but you forgot what is inside it: u = 3w - 2 changes three times as fast "
         "as w.",
-        0.7: "You have the inner derivative, 3, and forgot the outer one: the derivative of u squared is 2u.",
+        0.7: "You have the inner derivative, 3, but you forgot the outer one: the derivative of u squared is 2u.",
         6: "That is the derivative at w = 1. The step is the learning rate times this, and it is taken from w.",
         0.6: "That is the size of the step. Where does it lead from w = 1?",
         -5: "You moved by the whole derivative. The learning rate makes the step a tenth of it.",
@@ -105,6 +105,15 @@ def each_row_once(table, rows):
     weights = np.zeros(len(table))
     weights[rows] = 1
     return weights / weights.sum() @ table
+
+
+@average_rows.mistake
+def repeated_rows_lost(table, rows):
+    """Right where no row is named twice. `weights[rows] += 1` adds 1 once, however often a row is named, but you
+    divide by the number of all that were named. What adds 1 each time?"""
+    weights = np.zeros(len(table))
+    weights[rows] += 1
+    return weights @ table / len(rows)
 
 
 @average_rows.mistake

@@ -53,8 +53,8 @@ def temperature_ignored(logits, temperature):
 
 @temperature_probabilities.mistake
 def the_largest_subtracted_before_dividing(logits, temperature):
-    """You subtract the largest logit, but from logits that are already divided by T. Which number has to be
-    subtracted so that the largest exponent is 0?"""
+    """You subtract the largest logit from logits that are already divided by T. Which number must be subtracted so
+    that the largest exponent is 0?"""
     if temperature == 0:
         return _greedy(logits)
     z = torch.exp(logits / temperature - logits.max())
@@ -63,15 +63,15 @@ def the_largest_subtracted_before_dividing(logits, temperature):
 
 @temperature_probabilities.mistake
 def temperature_multiplied(logits, temperature):
-    """You multiply by the temperature, so that yours gets sharper as it gets hotter, and even at 0. Heat evens
-    things out: which operation shrinks the differences between logits as T grows?"""
+    """You multiply by the temperature, so your distribution becomes sharper as T grows, and uniform at 0. It should be
+    the other way around: which operation shrinks the differences between logits as T grows?"""
     return torch.softmax(logits * temperature, dim=0)
 
 
 @temperature_probabilities.mistake
 def probabilities_divided_instead_of_logits(logits, temperature):
-    """You divide the probabilities by T and scale them to sum to 1 again, and the second undoes the first:
-    nothing is left of the temperature. It has to act before the exponential."""
+    """You divide the probabilities by T and then scale them to sum to 1, which undoes the division, so the temperature
+    has no effect. It must act before the exponential."""
     if temperature == 0:
         return _greedy(logits)
     p = torch.softmax(logits, dim=0) / temperature
@@ -80,8 +80,8 @@ def probabilities_divided_instead_of_logits(logits, temperature):
 
 @temperature_probabilities.mistake
 def power_not_inverted(logits, temperature):
-    """The probabilities are raised to the power T. Dividing the logits by T raises them to another power: at T
-    = 2 a ratio should become smaller."""
+    """You raise the probabilities to the power T. Dividing the logits by T raises them to a different power: at T = 2,
+    a ratio greater than 1 should become smaller."""
     if temperature == 0:
         return _greedy(logits)
     p = torch.softmax(logits, dim=0) ** temperature
@@ -90,8 +90,8 @@ def power_not_inverted(logits, temperature):
 
 @temperature_probabilities.mistake
 def zero_not_handled(logits, temperature):
-    """Right wherever T is above 0. At 0 you divide by zero, and what comes out is not a number: the limit needs
-    a case of its own."""
+    """Right wherever T is above 0. At 0 you divide by zero, and the result is not a number, so T = 0 needs a case of
+    its own."""
     return torch.softmax(logits / temperature, dim=0)
 
 
@@ -160,16 +160,16 @@ def in_sorted_order(probabilities, p):
 
 @top_p_probabilities.mistake
 def the_unlikely_kept(probabilities, p):
-    """You collect from the unlikely end: a sort is ascending unless it is told otherwise. The nucleus starts
-    with the likeliest token."""
+    """You collect from the unlikely end, because a sort is ascending by default. The nucleus starts with the
+    likeliest token."""
     behind = (probabilities * (probabilities < probabilities[:, None])).sum(dim=1)
     return _kept(probabilities, behind < p)
 
 
 @top_p_probabilities.mistake
 def each_compared_with_one_minus_p(probabilities, p):
-    """You look at each token by itself, and keep it if it has at least 1 - p. Top-p asks about a sum: together
-    the kept ones reach p."""
+    """You look at each token by itself and keep it if its probability is at least 1 - p. Top-p asks about a sum:
+    the kept tokens reach p together."""
     return _kept(probabilities, probabilities >= 1 - p)
 
 
@@ -192,7 +192,7 @@ def draw(probabilities, u):
 
 @draw.mistake
 def always_the_likeliest(probabilities, u):
-    """That is greedy: u makes no difference to it. Lay the probabilities end to end along [0, 1). Where does u
+    """That is greedy decoding, to which u makes no difference. Lay the probabilities end to end along [0, 1). Where does u
     fall?"""
     return int(probabilities.argmax())
 
@@ -200,7 +200,7 @@ def always_the_likeliest(probabilities, u):
 @draw.mistake
 def the_first_at_least_as_likely_as_u(probabilities, u):
     """You compare u with each probability by itself. The stretch of a token begins where the one before it
-    ends, so it is the *sums* that u has to be compared with."""
+    ends, so u must be compared with the *sums*."""
     longer = (probabilities > u).nonzero()
     return int(longer[0]) if len(longer) else len(probabilities) - 1
 
@@ -228,21 +228,21 @@ def one_too_far(probabilities, u):
 
 @draw.mistake
 def u_scaled_to_the_vocabulary(probabilities, u):
-    """Every token gets a stretch of the same length in yours: the probabilities are never looked at."""
+    """In your version every token owns a stretch of the same length, and the probabilities are never used."""
     return int(u * len(probabilities))
 
 
 longest_walk = Question(
     "05.longest_walk",
     72,
-    hint="After a character, greedy always does the same. How many different characters can stand in a row before "
-    "one of them has to come again?",
+    hint="After the same character, greedy decoding always makes the same choice. How many different characters can "
+    "stand in a row before one of them must recur?",
     mistakes={
-        71: "You counted the steps. The character it begins with counts too.",
-        73: "That one is the repetition itself: asked is how many stand there before it.",
+        71: "You counted the steps. The character with which the text begins counts, too.",
+        73: "You counted the repetition itself. How many characters stand before it?",
         5184: "That is how many *pairs* there are. A bigram model that sees the same single character again makes the "
         "same choice again.",
-        1: "That would be a loop of one character. Possible, but not the most.",
+        1: "That would be a loop of one character, which is possible but not the longest.",
     },
 )
 
@@ -271,7 +271,7 @@ def best_temperature(logits, targets, temperatures):
 @best_temperature.mistake
 def logits_multiplied(logits, targets, temperatures):
     """You multiply the logits by the temperature, so that the one you return does the opposite of what you measured.
-    T divides."""
+    Dividing by T is the definition."""
     return min(temperatures, key=lambda temperature: _costs(logits, targets, 1 / temperature).mean())
 
 
@@ -284,13 +284,13 @@ def highest_cost(logits, targets, temperatures):
 @best_temperature.mistake
 def most_right_on_top(logits, targets, temperatures):
     """You count how often the right token is the likeliest. No temperature changes the order of the tokens, so this
-    count is the same for all. What is to be averaged is the cost of the right token, -ln p."""
+    count is the same for all. Average the cost of the right token, -ln p."""
     return temperatures[0]
 
 
 @best_temperature.mistake
 def mean_probability(logits, targets, temperatures):
-    """You average the probability of the right token. The mean of the logarithms is something else: one token with a
+    """You average the probability of the right token. The mean of -ln p is a different quantity: one token with a
     probability near zero makes it very large."""
 
     def negative_mean(temperature):

@@ -25,7 +25,7 @@ def bigram_counts(tokens, vocab_size):
 @bigram_counts.mistake
 def rows_and_columns_swapped(tokens, vocab_size):
     """Row i of the table should say what follows token i. Row i of yours says what came before it: which of the
-    two indices comes first, the token you have or the one that is next?"""
+    two indices should come first, the current token or the next one?"""
     return bigram_counts(tokens, vocab_size).T
 
 
@@ -50,15 +50,15 @@ def every_other_pair_skipped(tokens, vocab_size):
 
 @bigram_counts.mistake
 def the_end_runs_into_the_beginning(tokens, vocab_size):
-    """You count one pair too many, of the last token and the first. Nothing follows the last token; an index
-    that wraps round to the start, by -1 or np.roll, finds it a successor."""
+    """You count one pair too many, of the last token and the first. Nothing follows the last token, but an index
+    that wraps around to the start, as with -1 or np.roll, gives it a successor."""
     table = bigram_counts(tokens, vocab_size)
     table[tokens[-1], tokens[0]] += 1
     return table
 
 
 def tables_of_counts(generator):
-    """Tables from 1 by 1 on; later ones with dead rows, and with columns that sum to something else than the
+    """Tables from 1 by 1 on; later ones have rows without counts, and columns whose sums differ from those of the
     rows."""
     yield (np.array([[3]]),)
     yield (np.array([[1, 1], [3, 1]]),)
@@ -76,16 +76,16 @@ def transition_matrix(counts):
 
 @transition_matrix.mistake
 def columns_divided_instead_of_rows(counts):
-    """Your columns sum to 1. That answers another question: given the token that came, which one stood before
-    it? Which sum belongs to a context?"""
+    """Your columns sum to 1, which answers a different question: given the next token, which one stood before it?
+    Here the current token is given, and each row belongs to one. Along which axis should you sum?"""
     totals = counts.sum(axis=0, keepdims=True)
     return np.where(totals > 0, counts / np.maximum(totals, 1), 1 / len(counts))
 
 
 @transition_matrix.mistake
 def rows_divided_along_the_wrong_axis(counts):
-    """The sums are right, and they are divided along the wrong axis: a (V,) array of row sums lines up with the
-    columns. What shape makes each row meet its own sum?"""
+    """The sums are right, but you divide along the wrong axis: a (V,) array of row sums lines up with the columns.
+    What shape must the sums have, so that each row is divided by its own?"""
     with np.errstate(invalid="ignore", divide="ignore"):
         return counts / counts.sum(axis=1)
 
@@ -99,23 +99,23 @@ def the_whole_table_divided_by_its_sum(counts):
 
 @transition_matrix.mistake
 def dead_rows_not_a_number(counts):
-    """Rows with counts are right. A dead row is 0 divided by 0, which NumPy calls nan, and nan spreads to
-    whatever it touches. What was a dead row to become?"""
+    """Rows with counts are right. In a row without counts you divide 0 by 0, which NumPy calls nan, and nan spreads
+    to whatever is computed from it. What should such a row become?"""
     with np.errstate(invalid="ignore"):
         return counts / counts.sum(axis=1, keepdims=True)
 
 
 @transition_matrix.mistake
 def dead_rows_left_at_zero(counts):
-    """Rows with counts are right. A row of zeros is no distribution, though: nothing could be drawn from it.
-    What was a dead row to become?"""
+    """Rows with counts are right. A row of zeros is not a distribution, though, because nothing can be drawn from it.
+    What should a row without counts become?"""
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
 @transition_matrix.mistake
 def one_added_to_every_count(counts):
-    """This is add-one smoothing: the dead rows come out as asked, but every other row has changed with them.
-    Only the dead ones were to change."""
+    """This is add-one smoothing: the rows without counts come out as asked, but every other row has changed as well.
+    Only the rows without counts should become uniform."""
     return (counts + 1) / (counts + 1).sum(axis=1, keepdims=True)
 
 
@@ -136,21 +136,21 @@ def perplexity(probabilities):
 
 @perplexity.mistake
 def the_cross_entropy_itself(probabilities):
-    """That is the cross-entropy, in nats. Perplexity is the same finding, said as a number of choices: which n
-    has ln n equal to what you have?"""
+    """That is the cross-entropy, in nats. Perplexity states the same result as a number of choices: for which n is
+    ln n equal to what you have?"""
     return -np.mean(np.log(probabilities))
 
 
 @perplexity.mistake
 def the_cross_entropy_in_bits(probabilities):
-    """That is the cross-entropy, in bits. Perplexity is the same finding, said as a number of choices."""
+    """That is the cross-entropy, in bits. Perplexity states the same result as a number of choices."""
     return -np.mean(np.log2(probabilities))
 
 
 @perplexity.mistake
 def a_power_of_two_of_nats(probabilities):
-    """Two different logarithms have met: the mean is in nats, and it is undone as if it were in bits. Which
-    base undoes the natural logarithm?"""
+    """You mix two logarithms: the mean is in nats, but you undo it as if it were in bits. Which base undoes the
+    natural logarithm?"""
     return 2 ** -np.mean(np.log(probabilities))
 
 
@@ -164,16 +164,24 @@ def summed_instead_of_averaged(probabilities):
 
 @perplexity.mistake
 def one_over_the_mean_probability(probabilities):
-    """You average the probabilities and then turn the average over. One token at 0.001 hardly moves that
-    average, though it ruins the product. Averages of what belong to a product?"""
+    """You average the probabilities and then take one over the average. One token at 0.001 hardly moves that
+    average, although it ruins the product. Which average fits numbers that are multiplied?"""
     return 1 / np.mean(probabilities)
 
 
 @perplexity.mistake
 def the_mean_of_one_over_p(probabilities):
-    """You average 1/p: a number of choices for each token, and then their mean. One surprise outweighs
-    everything else there. Perplexity averages on the scale of logarithms."""
+    """You average 1/p, a number of choices for each token, and in that mean one surprise outweighs everything else.
+    Perplexity averages on the scale of logarithms."""
     return np.mean(1 / np.asarray(probabilities))
+
+
+@perplexity.mistake
+def the_product_underflows(probabilities):
+    """Right for short texts, and on paper for all of them. In a long text the product of the probabilities is smaller
+    than any number that a float can hold, so it becomes 0. What did chapter 0 do about that?"""
+    with np.errstate(divide="ignore"):
+        return np.prod(probabilities) ** np.float64(-1 / len(probabilities))
 
 
 @perplexity.mistake
@@ -184,7 +192,7 @@ def the_sign_forgotten(probabilities):
 
 
 def chains(generator):
-    """Chains with one stationary distribution each: small ones, rhythmic ones, one that has no symmetry at all."""
+    """Chains with one stationary distribution each: small ones, periodic ones, and one without any symmetry."""
     yield (np.array([[0.0, 1.0], [1.0, 0.0]]),)
     yield (np.array([[0.9, 0.1], [0.5, 0.5]]),)
     yield (np.array([[0.0, 2 / 3, 1 / 3], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),)
@@ -203,8 +211,8 @@ def stationary(P):
 
 @stationary.mistake
 def the_eigenvector_of_P_itself(P):
-    """You solve P x = x, and there every number is the same, because each row of P sums to 1. The distribution
-    multiplies P from the left. Which matrix has that as its eigenvector?"""
+    """You solve P x = x, whose solution has all entries equal, because each row of P sums to 1. The distribution
+    multiplies P from the left. Of which matrix is it an eigenvector?"""
     values, vectors = np.linalg.eig(P)
     x = np.real(vectors[:, np.argmin(abs(values - 1))])
     return x / x.sum()
@@ -212,14 +220,14 @@ def the_eigenvector_of_P_itself(P):
 
 @stationary.mistake
 def a_row_of_a_high_power(P):
-    """For a chain without rhythm this is the answer. One with a rhythm never settles: its powers go round for
-    ever, and you have stopped somewhere on the way. What does settle, when the powers do not?"""
+    """Right for a chain that is not periodic. The powers of a periodic chain repeat forever, and you have stopped
+    somewhere in the cycle. Which equation does the stationary distribution satisfy in any chain?"""
     return np.linalg.matrix_power(P, 1000)[0]
 
 
 @stationary.mistake
 def not_made_to_sum_to_one(P):
-    """The direction is right, and the length is not. An eigenvector may have any length and either sign; a
+    """The direction is right, but the length is not. An eigenvector may have any length and either sign, whereas a
     distribution sums to 1."""
     values, vectors = np.linalg.eig(P.T)
     return np.real(vectors[:, np.argmin(abs(values - 1))])
@@ -227,8 +235,8 @@ def not_made_to_sum_to_one(P):
 
 @stationary.mistake
 def the_mean_of_the_rows(P):
-    """You average the rows of P: that is where one step leads from a token drawn evenly. In the long run the
-    tokens you step from are not evenly drawn."""
+    """You average the rows of P, which is where one step leads from a token that was drawn uniformly. In the long run
+    the tokens that you step from are not uniformly distributed."""
     return P.mean(axis=0)
 
 
@@ -248,7 +256,7 @@ half_a_count = Question(
         1 / 5: "Either you looked for the whole sentence, or you took a row without counts. The bigram model reads the "
         "row of the last word, and that row has counts.",
         1 / 11: "That is the probability of a word that never followed *love*. *Grapes* did, once.",
-        0: "You looked for the whole sentence, which was never said. The bigram model sees only the last word.",
+        0: "You looked for the whole sentence, which does not occur. The bigram model sees only the last word.",
         1.5: "That is the count after smoothing. By which sum is it divided?",
     },
 )
@@ -256,16 +264,17 @@ half_a_count = Question(
 bits_of_surprise = Question(
     "01.bits_of_surprise",
     19 / 8,
-    hint="What does a character at probability 1/4 cost, in bits? One at 1/32? How many of each are there in eight?",
+    hint="What does a character of probability 1/4 cost, in bits, and what does one of probability 1/32 cost? How many of each are "
+    "there among eight?",
     mistakes={
-        2.0: "Seven of eight characters do cost that. The eighth costs more, and an average counts it too.",
+        2.0: "Seven of eight characters cost that much. The eighth costs more, and the average includes it.",
         5.0: "That is the cost of the rare character alone. It is one in eight.",
         7 / 2: "You gave the two costs equal weight. How often does each of them occur?",
         19.0: "That is what eight characters cost together. The score is per character.",
-        19 / 8 * math.log(2): "That is in nats. How many nats make one bit?",
-        -math.log2(7 / 8 / 4 + 1 / 8 / 32): "You averaged the probabilities first and took the logarithm after. The "
+        19 / 8 * math.log(2): "Your answer is in nats. How many nats make one bit?",
+        -math.log2(7 / 8 / 4 + 1 / 8 / 32): "You averaged the probabilities first and then took the logarithm. The "
         "score averages the costs.",
-        2 ** (19 / 8): "That is the perplexity. How many bits is one choice among so many?",
+        2 ** (19 / 8): "That is the perplexity. How many bits is one choice among that many?",
     },
 )
 
