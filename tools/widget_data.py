@@ -54,12 +54,13 @@ def learning() -> dict:
 
 
 def merges() -> dict:
+    """The four words of chapter 3, each in a piece of its own so that the merges are the printed ones; other texts."""
     words = {"low": 5, "lower": 2, "newest": 6, "widest": 3}
     return {
         "texts": [
             {
                 "name": "low, lower, newest, widest",
-                "text": " ".join(word for word, times in words.items() for _ in range(times)),
+                "text": "\n".join("|".join([word] * times) for word, times in words.items()),
                 "word": "lowest",
             },
             {"name": "Hamlet, act 3", "text": soliloquy(1_500), "word": "heartless"},

@@ -1,6 +1,6 @@
 // Byte-pair encoding, one merge at a time, on the reader's own text (Sennrich et al. 2016, section 3.2).
 //
-// Each step joins the most frequent pair of neighbouring tokens into a new token. Pairs are counted inside pre-tokens
+// Each step joins the most frequent pair of neighboring tokens into a new token. Pairs are counted inside pre-tokens
 // (words with the space before them) only; of pairs equally frequent, the one with the smaller ids goes first.
 //
 // data: {"texts": [{"name", "text", "word"}, …]}    word: what the merges learned from the text are tried on
@@ -51,7 +51,7 @@
   /** The ids of a piece's symbols; -1 where the alphabet lacks one. */
   const spell = (piece, unit, alphabet) => symbols(piece, unit).map((symbol) => alphabet.get(symbol) ?? -1);
 
-  /** Every pair of neighbours as {left, right, times}: the most frequent first, then the smaller ids. */
+  /** Every pair of neighbors as {left, right, times}: the most frequent first, then the smaller ids. */
   function pairs({ words }) {
     const found = new Map();
     for (const { ids, times } of words) {
@@ -190,7 +190,7 @@
       const node = element("span", { class: "merges-token", title }, spelled(token, unit));
       node.classList.toggle("merges-merged", id >= history.at(-1).alphabet.size);
       node.classList.toggle("merges-unknown", id < 0);
-      node.style.setProperty("--hue", Math.round((id * 137.508) % 360)); // the golden angle: neighbours differ
+      node.style.setProperty("--hue", Math.round((id * 137.508) % 360)); // the golden angle: neighbors differ
       return node;
     }
 

@@ -10,7 +10,7 @@ import torch
 import widget_data
 from playwright.sync_api import expect
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
-from widget_pages import CONTRASTS, FALLBACK, data_of, turn, write_page
+from widget_pages import CONTRASTS, FALLBACK, ROOT, data_of, turn, write_page
 
 from transformer_lib.data import toy
 from transformer_lib.ngram import AddK, NGramModel, Unsmoothed
@@ -396,12 +396,12 @@ def test_merges_step_back_and_reset(show):
     text = data_of("merges")["texts"][0]["text"]
     tokenizer = BPETokenizer.train(text, 258)
     start = tokens_of(page)
-    assert start == list(text.replace(" ", "␣"))
+    assert start == list(text.replace("\n", "↵"))
 
     pairs = page.locator(".merges-pairs tbody tr")
     assert pairs.count() == 8
     left, right, joined = pairs.first.locator(".merges-token").all_inner_texts()
-    assert (left, right) == tuple(part.decode().replace(" ", "␣") for part in tokenizer.merges[0])
+    assert (left, right) == tuple(part.decode() for part in tokenizer.merges[0])
     count = text.count(left + right)
     assert pairs.first.locator("td").last.inner_text() == str(count)
     assert page.locator(".merges-text").first.locator(".merges-next").count() == 2 * count
@@ -413,7 +413,7 @@ def test_merges_step_back_and_reset(show):
     assert tokens_of(page).count(joined) == count
     step.click()
     ids = tokenizer.encode(text)
-    assert tokens_of(page) == [tokenizer.decode([i]).replace(" ", "␣") for i in ids]
+    assert tokens_of(page) == [tokenizer.decode([i]).replace("\n", "↵") for i in ids]
     assert numbers(page) == {
         "merges": 2,
         "vocabulary size": 258,
@@ -431,10 +431,28 @@ def test_merges_step_back_and_reset(show):
 
 
 @browser
+def test_merges_replay_what_the_chapter_prints(show):
+    chapter = json.loads((ROOT / "chapters" / "03_tokens.ipynb").read_text(encoding="utf-8"))
+    [cell] = [cell for cell in chapter["cells"] if cell["metadata"].get("name") == "first-merges"]
+    printed = "".join(cell["outputs"][0]["text"]).splitlines()
+    pairs = [re.match(r"(\w+) \+ (\w+) +(\d+) ", line).groups() for line in printed]
+    page = show("merges", reduced_motion="reduce").page
+    status = page.locator(".merges-status")
+    for i, (left, right, times) in enumerate(pairs, start=1):
+        page.get_by_role("button", name="Step").click()
+        expect(status).to_contain_text(f"Merge {i}: {left} + {right}, seen {times} times.")
+    words = [word.replace("-", "") for word in printed[-1].split()[-4:]]
+    assert words == [line.partition("|")[0] for line in data_of("merges")["texts"][0]["text"].splitlines()]
+    cut = re.split(r"\||↵", "-".join(tokens_of(page)).replace("-|-", "|").replace("-↵-", "↵"))
+    assert list(dict.fromkeys(cut)) == printed[-1].split()[-4:]
+
+
+@browser
 def test_merges_play_ten_in_time_and_can_be_stopped(show, tmp_path, chromium):
     page = chromium.new_page()
     page.clock.install()
     page.goto(write_page(tmp_path, {"merges": data_of("merges")}))
+    page.get_by_role("combobox").select_option("Hamlet, act 3")  # which has merges enough
     page.clock.pause_at(page.evaluate("Date.now()") + 1_000)
     play = page.locator(".widget-button", has_text=re.compile("Play|Stop"))
     play.click()

@@ -1,6 +1,8 @@
 """Exercises of chapter 03: how text becomes tokens."""
 
+import codecs
 import math
+from collections import Counter
 from itertools import pairwise
 
 from transformer_lib.exercises.engine import Question, exercise
@@ -20,101 +22,96 @@ utf8_tokens = Question(
 )
 
 
-def words_and_merges(generator):
-    """Words, and merges in the order in which training made them; which order is obeyed shows."""
-    yield "a", [("a", "b")]
-    yield "ab", [("a", "b")]
-    yield "ab", []
-    yield "abc", [("b", "c"), ("a", "b")]
-    yield "abc", [("a", "b"), ("b", "c"), ("ab", "c")]
-    yield "aaaa", [("a", "a")]
-    yield "aaaaa", [("a", "a"), ("aa", "aa")]
-    yield "abab", [("a", "b"), ("ab", "ab")]
-    yield "lowest", [("e", "s"), ("es", "t"), ("l", "o"), ("lo", "w")]
-    yield "newer", [("e", "r"), ("n", "e"), ("ne", "w"), ("w", "er")]
-    yield "bcabcd", [("c", "d"), ("b", "c"), ("a", "b"), ("a", "bc"), ("bc", "abc")]
-    yield "berry", [("r", "r"), ("b", "e"), ("be", "rr"), ("e", "r"), ("berr", "y")]
+pieces = Question(
+    "03.pieces",
+    8,
+    hint="Read the pattern from left to right at each place, and take the first alternative that matches. What does it "
+    "say about the end of a contraction, and to which piece does a space belong?",
+    mistakes={
+        5: "Those are the words between spaces, as `split` gives them. The pattern also cuts a word from the marks at "
+        "its end.",
+        6: "Two of your pieces hold a cut. Look at the contraction, and at the place with two spaces.",
+        7: "One of your pieces holds a cut. Either you kept the contraction whole, or you gave both spaces to "
+        "one piece.",
+        9: "You made one cut too many. Either you cut the end of the contraction from its apostrophe, or you kept both "
+        "of the two spaces apart from the word after them.",
+        11: "You made every space a piece of its own. A single space belongs to the word or number after it.",
+        12: "You made every space a piece of its own, even of two neighbors. A single space belongs to the word or "
+        "number after it.",
+    },
+)
 
 
-@exercise("03.encode", inputs=words_and_merges)
-def encode(word, merges):
-    """Replay the merges on a word, the earliest first, each wherever it fits."""
-    tokens = list(word)
-    for pair in merges:
-        tokens = _joined(tokens, pair)
-    return tokens
+def arriving_tokens(generator):
+    """Tokens in bytes, one after the other, whose characters are whole, cut, and never finished."""
+    yield ([b"low", b"est"],)
+    yield ([b"\xc3", b"\xa9"],)
+    yield ([b"a\xc3", b"\xa9b"],)
+    yield ([b"\xe6", b"\x88", b"\x91"],)
+    yield ([b"ok", b"\xf0\x9f"],)
+    yield ([b"a", b"b\xe6\x88", b"\x91", b"\xe6\x98\xaf", b"!"],)
+    yield ([b"\xe2\x82\xac\xf0", b"\x9f\x8d", b"\x87!"],)
+    yield ([b"I \xe6\x88", b"\x91 love ", b"\xf0\x9f\x8d", b"\x8a\xf0", b"\x9f\x8d\x87", b"."],)
 
 
-def _joined(tokens, pair):
-    done, i = [], 0
-    while i < len(tokens):
-        if tuple(tokens[i : i + 2]) == pair:
-            done.append(pair[0] + pair[1])
-            i += 2
-        else:
-            done.append(tokens[i])
-            i += 1
-    return done
+@exercise("03.stream", inputs=arriving_tokens)
+def stream(tokens):
+    """What can be shown after each token: the characters that it completes."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    return [decoder.decode(token) for token in tokens]
 
 
-@encode.mistake
-def the_longest_token_that_fits_comes_next(word, merges):
-    """You take, from the left, the longest token that fits. That is how WordPiece encodes. BPE replays its merges in
-    the order in which they were made, and so may miss a longer token."""
-    known = {left + right for left, right in merges}
-    tokens, i = [], 0
-    while i < len(word):
-        end = next((j for j in range(len(word), i + 1, -1) if word[i:j] in known), i + 1)
-        tokens.append(word[i:end])
-        i = end
-    return tokens
+@stream.mistake
+def each_token_decoded_alone(tokens):
+    """You decode each token by itself. A character can begin in one token and end in the next, so the bytes of the
+    beginning have to be kept until the others arrive."""
+    return [token.decode(errors="replace") for token in tokens]
 
 
-@encode.mistake
-def the_leftmost_pair_is_merged_first(word, merges):
-    """You go through the word from left to right and merge the first pair you know. Of all pairs in the word, the one
-    that training merged earliest has precedence, wherever it stands."""
-    tokens = list(word)
-    while (place := next((i for i, pair in enumerate(pairwise(tokens)) if pair in merges), None)) is not None:
-        tokens[place : place + 2] = [tokens[place] + tokens[place + 1]]
-    return tokens
+@stream.mistake
+def incomplete_bytes_dropped(tokens):
+    """You drop the bytes that are no character yet. The next token may complete them, so they have to be kept."""
+    return [token.decode(errors="ignore") for token in tokens]
 
 
-@encode.mistake
-def the_last_merge_comes_first(word, merges):
-    """You replay the merges from the last to the first. A late merge joins tokens that earlier merges have to make
-    before."""
-    return encode(word, merges[::-1])
+@stream.mistake
+def everything_shown_again(tokens):
+    """You return all of the text so far after each token. The reader has seen most of it: return only what is new."""
+    shown = stream(tokens)
+    return ["".join(shown[: i + 1]) for i in range(len(shown))]
 
 
-@encode.mistake
-def each_merge_is_used_once(word, merges):
-    """You use each merge at one place in the word. It holds wherever its pair stands."""
-    tokens = list(word)
-    for pair in merges:
-        place = next((i for i, found in enumerate(pairwise(tokens)) if found == pair), None)
-        if place is not None:
-            tokens[place : place + 2] = [pair[0] + pair[1]]
-    return tokens
+@stream.mistake
+def everything_at_the_end(tokens):
+    """You wait for the last token. A character can be shown as soon as its last byte has arrived."""
+    return [""] * (len(tokens) - 1) + ["".join(stream(tokens))]
 
 
-@encode.mistake
-def overlapping_pairs_are_merged_twice(word, merges):
-    """In "aaaa", or where a pair overlaps itself, you use the middle token twice. Once two tokens are joined, go on
-    behind both of them."""
-    tokens = list(word)
-    for left, right in merges:
-        joined, skip = [], False
-        for i, token in enumerate(tokens):
-            if tokens[i : i + 2] == [left, right]:
-                joined.append(left + right)
-                skip = True
-            elif skip:
-                skip = False
-            else:
-                joined.append(token)
-        tokens = joined
-    return tokens
+@stream.mistake
+def whole_characters_held_back(tokens):
+    """You wait until all the bytes that you hold are whole characters. When a token holds a whole character and the
+    beginning of another, the whole one can be shown at once."""
+    held, shown = b"", []
+    for token in tokens:
+        held += token
+        try:
+            shown.append(held.decode())
+            held = b""
+        except UnicodeDecodeError:
+            shown.append("")
+    return shown
+
+
+@stream.mistake
+def the_mark_for_no_character_shown(tokens):
+    """You show the mark for "no character" where a character is not finished. Show nothing for it until it is."""
+    held, shown, length = b"", [], 0
+    for token in tokens:
+        held += token
+        text = held.decode(errors="replace")
+        shown.append(text[length:])
+        length = len(text.rstrip("\N{REPLACEMENT CHARACTER}"))
+    return shown
 
 
 def words_with_counts(generator):
@@ -254,14 +251,120 @@ def another_way_tried(word, vocabulary):
 
 per_character = Question(
     "03.per_character",
-    4.5 / math.log(2) / 3,
+    6 / math.log(2) / 4,
     hint="Two changes of unit: from nats to bits, and from one token to one of the characters in it.",
     mistakes={
-        4.5 / 3: "That is nats per character. One bit is ln 2 nats: are there more bits or fewer?",
-        4.5 / math.log(2): "That is bits per token. A token here holds several characters.",
-        4.5 * math.log(2) / 3: "You multiplied by ln 2. A bit is the smaller unit, so there must be more of them.",
-        4.5 / math.log(2) * 3: "You multiplied by the characters in a token. They share what the token costs.",
-        math.exp(4.5) / 3: "You began with the perplexity. Perplexities cannot be divided among characters; costs can.",
-        4.5: "That is what one token costs, in nats. The question changes both units.",
+        6 / 4: "That is nats per character. One bit is ln 2 nats: are there more bits or fewer?",
+        6 / math.log(2): "That is bits per token. A token here holds several characters.",
+        6 * math.log(2) / 4: "You multiplied by ln 2. A bit is the smaller unit, so there must be more of them.",
+        6 / math.log(2) * 4: "You multiplied by the characters in a token. They share what the token costs.",
+        math.exp(6 / 4): "That is a perplexity per character. The bits are its logarithm to base 2.",
+        math.exp(6) / 4: "You began with the perplexity. Perplexities cannot be divided among characters; costs can.",
+        6: "That is what one token costs, in nats. The question changes both units.",
     },
 )
+
+
+def pieces_with_counts(generator):
+    """Pieces with how often each occurs, in an order that is neither by count nor by letter, and numbers of merges."""
+    yield {"ab": 1}, 3
+    yield {"bc": 2, "ab": 2}, 1
+    yield {"ba": 2, "bc": 2}, 2
+    yield {"é": 3, "e": 1}, 1
+    yield {"aaa": 2, "xy": 3}, 1
+    yield {"abab": 2, "b": 5}, 3
+    yield {"zy": 1, "my": 1, "me": 5}, 2
+    yield {" he": 5, " then": 2, " the": 4}, 4
+    yield {"我": 2, "你们": 2, "我们": 3}, 5
+    yield {"low": 5, "lower": 2, "newest": 6, "widest": 3}, 10
+
+
+@exercise("03.lab_train_bpe", inputs=pieces_with_counts)
+def train_bpe(counts, n_merges):
+    """From bytes, merge the commonest pair of ids; on a tie the smaller one."""
+    return _trained(counts, n_merges)
+
+
+def _trained(counts, n_merges, *, units=str.encode, choose=None, places=None):
+    cut = {piece: list(units(piece)) for piece in counts}
+    merges = []
+    for new in range(256, 256 + n_merges):
+        pairs = Counter()
+        for piece, times in counts.items():
+            for pair in pairwise(cut[piece]):
+                pairs[pair] += times
+        if not pairs:
+            break
+        best = choose(pairs) if choose else min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        cut = {piece: _with_one_id(ids, best, new, places) for piece, ids in cut.items()}
+    return merges
+
+
+def _with_one_id(ids, pair, new, places=None):
+    done, i, joined = [], 0, 0
+    while i < len(ids):
+        if tuple(ids[i : i + 2]) == pair and joined != places:
+            done.append(new)
+            i, joined = i + 2, joined + 1
+        else:
+            done.append(ids[i])
+            i += 1
+    return done
+
+
+@train_bpe.mistake
+def each_piece_counted_once(counts, n_merges):
+    """You count each piece once. A piece that occurs five times holds each of its pairs five times as often."""
+    return _trained(dict.fromkeys(counts, 1), n_merges)
+
+
+@train_bpe.mistake
+def characters_in_place_of_bytes(counts, n_merges):
+    """You start from characters. Ids 0 to 255 are bytes, and a character outside ASCII is several of them: what does
+    `piece.encode()` give?"""
+    return _trained(counts, n_merges, units=lambda piece: map(ord, piece))
+
+
+@train_bpe.mistake
+def a_tie_goes_to_the_pair_that_was_met_first(counts, n_merges):
+    """Of equally common pairs you take the one that you met first, as `Counter.most_common` and `max` do. Then the
+    merges depend on the order of the text. The rule here: the smaller left id, and then the smaller right id."""
+    return _trained(counts, n_merges, choose=lambda pairs: max(pairs, key=pairs.get))
+
+
+@train_bpe.mistake
+def a_tie_goes_to_the_larger_ids(counts, n_merges):
+    """Of equally common pairs you take the one with the larger ids, as `max` over (count, pair) does. The rule here:
+    the smaller left id, and then the smaller right id."""
+    return _trained(counts, n_merges, choose=lambda pairs: max(pairs, key=lambda pair: (pairs[pair], pair)))
+
+
+@train_bpe.mistake
+def pairs_counted_only_before_the_first_merge(counts, n_merges):
+    """You count the pairs once and take the commonest of them. A merge makes a new token, and removes pairs that it
+    joined, so the pairs must be counted again after every merge."""
+    pairs = Counter()
+    for piece, times in counts.items():
+        for pair in pairwise(piece.encode()):
+            pairs[pair] += times
+    return sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:n_merges]
+
+
+@train_bpe.mistake
+def merged_at_one_place_in_a_piece(counts, n_merges):
+    """You merge the pair at one place in each piece. It is merged wherever it stands."""
+    return _trained(counts, n_merges, places=1)
+
+
+@train_bpe.mistake
+def merges_across_the_ends_of_pieces(counts, n_merges):
+    """You join the pieces into one text and merge across their ends. No merge reaches from one piece into the next."""
+    joined = "".join(piece * times for piece, times in counts.items())
+    return _trained({joined: 1}, n_merges)
+
+
+@train_bpe.mistake
+def the_merged_tokens_in_place_of_the_pairs(counts, n_merges):
+    """You return the new ids. A merge is the pair of ids from which a new token is made."""
+    return [256 + i for i in range(len(train_bpe(counts, n_merges)))]

@@ -1,40 +1,44 @@
 """Right answers to the exercises of chapter 03, written in other ways."""
 
-import re
 from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
 
 
-def encode_by_earliest_pair(word, merges):
-    """As the definition says: of the pairs in the word, merge the earliest, leftmost first, until none is left."""
-    rank = {pair: i for i, pair in enumerate(merges)}
-    tokens = list(word)
-    while known := [pair for pair in pairwise(tokens) if pair in rank]:
-        earliest = min(known, key=rank.get)
-        place = list(pairwise(tokens)).index(earliest)
-        tokens = [*tokens[:place], "".join(earliest), *tokens[place + 2 :]]
-    return tokens
+def stream_by_length(tokens):
+    """The first byte of a character says how many bytes the character has."""
+    held, shown = b"", []
+    for token in tokens:
+        held += token
+        done = ""
+        while held:
+            length = 1 if held[0] < 0x80 else 2 if held[0] < 0xE0 else 3 if held[0] < 0xF0 else 4
+            if len(held) < length:
+                break
+            done += held[:length].decode()
+            held = held[length:]
+        shown.append(done)
+    return shown
 
 
-def encode_by_a_regular_expression(word, merges):
-    """Tokens are kept apart by spaces; a merge takes out a space."""
-    text = f" {' '.join(word)} "
-    for left, right in merges:
-        text = re.sub(f"(?<= ){re.escape(left)} {re.escape(right)}(?= )", left + right, text)
-    return text.split()
+def stream_by_the_longest_prefix(tokens):
+    held, shown = b"", []
+    for token in tokens:
+        held += token
+        for end in range(len(held), -1, -1):
+            try:
+                shown.append(held[:end].decode("utf-8"))
+            except UnicodeDecodeError:
+                continue
+            held = held[end:]
+            break
+    return tuple(shown)
 
 
-def encode_in_place(word, merges):
-    tokens = [*word]
-    for left, right in merges:
-        i = 0
-        while i < len(tokens) - 1:
-            if tokens[i] == left and tokens[i + 1] == right:
-                tokens[i] = left + right
-                del tokens[i + 1]
-            i += 1
-    return tuple(tokens)
+def stream_by_what_is_new(tokens):
+    """Decode all bytes so far, and cut off what is unfinished and what was shown."""
+    texts = [b"".join(tokens[: i + 1]).decode(errors="ignore") for i in range(len(tokens))]
+    return [now[len(before) :] for before, now in pairwise(["", *texts])]
 
 
 def closest_pair_by_counters(words):
@@ -77,8 +81,49 @@ def longest_match_by_recursion(word, vocabulary, mark=""):
     return ["[UNK]"]
 
 
+def train_bpe_by_hand(counts, n_merges):
+    """Lists of ids, edited in place."""
+    pieces = [(list(piece.encode()), times) for piece, times in counts.items()]
+    merges = []
+    while len(merges) < n_merges:
+        pairs = Counter()
+        for ids, times in pieces:
+            for i in range(len(ids) - 1):
+                pairs[ids[i], ids[i + 1]] += times
+        if not pairs:
+            break
+        most = max(pairs.values())
+        best = min(pair for pair in pairs if pairs[pair] == most)
+        for ids, _ in pieces:
+            i = 0
+            while i + 1 < len(ids):
+                if (ids[i], ids[i + 1]) == best:
+                    ids[i : i + 2] = [256 + len(merges)]
+                i += 1
+        merges.append([*best])
+    return merges
+
+
+def train_bpe_on_strings_of_ids(counts, n_merges):
+    """Ids are characters of a string, so that replacing is `str.replace`; the pieces stay apart."""
+    pieces = {"".join(map(chr, piece.encode())): times for piece, times in counts.items()}
+    merges = []
+    for new in range(256, 256 + n_merges):
+        pairs = Counter()
+        for piece, times in pieces.items():
+            for left, right in pairwise(piece):
+                pairs[left + right] += times
+        if not pairs:
+            return merges
+        best = sorted(pairs, key=lambda pair: (-pairs[pair], pair))[0]
+        merges.append(tuple(map(ord, best)))
+        pieces = {piece.replace(best, chr(new)): times for piece, times in pieces.items()}
+    return merges
+
+
 ALTERNATIVES = {
-    "03.encode": [encode_by_earliest_pair, encode_by_a_regular_expression, encode_in_place],
+    "03.stream": [stream_by_length, stream_by_the_longest_prefix, stream_by_what_is_new],
     "03.closest_pair": [closest_pair_by_counters, closest_pair_by_a_sorted_list],
     "03.longest_match": [longest_match_by_shortening, longest_match_by_recursion],
+    "03.lab_train_bpe": [train_bpe_on_strings_of_ids, train_bpe_by_hand],
 }
