@@ -14,10 +14,11 @@ after_i = Question(
         "which share of them does s come second?"
     ),
     mistakes={
-        1 / 2: "Either you divided by all four i's, or you looked from s back to i. If the first: the last i has nothing "
-        "after it, so it belongs to no pair. If the second: the letter that is given is i, and s is the one to predict.",
-        1 / 5: "That is the share of the pair is among all ten pairs: the probability of both letters together. Here the "
-        "i is given, so only the pairs that begin with i count.",
+        1
+        / 2: "Either you divided by all four i's, or you looked from s back to i. In the first case: the last i has no "
+        "letter after it, so it begins no pair. In the second case: i is given, and s is the letter to predict.",
+        1 / 5: "That is the share of *is* among all ten pairs, the probability of both letters together. Here the i is "
+        "given, so only the pairs that begin with i count.",
         2 / 11: "You divided by the eleven letters. Only the pairs that begin with i count, because the i is given.",
         1 / 3: "That is the probability that the next letter is p. Which letter was asked for?",
         3 / 10: "That is the share of pairs that begin with i. It is the number that you divide by, not the answer.",
@@ -49,8 +50,8 @@ one_step = Question(
     ),
     mistakes={
         1.6: "The size of the step is right, but you walked uphill. The gradient points to where the loss grows.",
-        0.8: "You have the derivative of the square, but you forgot what is inside it: u = 3w - 2 changes three times as fast "
-        "as w.",
+        0.8: "You have the derivative of the square, but you forgot what is inside it: u = 3w - 2 changes "
+        "three times as fast as w.",
         0.7: "You have the inner derivative, 3, but you forgot the outer one: the derivative of u squared is 2u.",
         6: "That is the derivative at w = 1. The step is the learning rate times this, and it is taken from w.",
         0.6: "That is the size of the step. Where does it lead from w = 1?",
@@ -63,7 +64,10 @@ one_step = Question(
 broadcast = Question(
     "00.broadcast",
     15,
-    hint="`x[:, None]` is a column. Write the two shapes above each other, aligned on the right; an axis of size 1 stretches.",
+    hint=(
+        "`x[:, None]` is a column. Write the two shapes one above the other, aligned on the right. An axis of size 1 "
+        "stretches."
+    ),
     mistakes={
         8: "You added the sizes, as if the arrays were joined. Broadcasting pairs every entry of the column with every "
         "entry of the row.",

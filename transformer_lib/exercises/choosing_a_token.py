@@ -192,8 +192,8 @@ def draw(probabilities, u):
 
 @draw.mistake
 def always_the_likeliest(probabilities, u):
-    """That is greedy decoding, to which u makes no difference. Lay the probabilities end to end along [0, 1). Where does u
-    fall?"""
+    """That is greedy decoding, to which u makes no difference. Lay the probabilities end to end along [0, 1). Where
+    does u fall?"""
     return int(probabilities.argmax())
 
 

@@ -1,5 +1,6 @@
 """Exercises of chapter 01: counting which token follows which."""
 
+import itertools
 import math
 
 import numpy as np
@@ -249,9 +250,10 @@ half_a_count = Question(
         1 / 3: "That is the probability without smoothing. Add one half to every count of the row first.",
         1 / 4: "That is this row with k = 1. Here k is one half.",
         5 / 11: "That is the probability of the other fruit. Which count is 1?",
-        1 / 2: "You added one half to the count and divided by the old sum of the row. The row has five cells, and each "
-        "of them grew.",
-        3 / 7: "You added one half to the sum of the row once. The row has five cells, and each of them grew by one half.",
+        1 / 2: "You added one half to the count and divided by the old sum of the row. The row has five cells, and "
+        "each of them grew.",
+        3 / 7: "You added one half to the sum of the row once. The row has five cells, and each of them grew by one "
+        "half.",
         2 / 11: "You added one half to the sum for each cell, but not to the count itself.",
         1 / 5: "Either you looked for the whole sentence, or you took a row without counts. The bigram model reads the "
         "row of the last word, and that row has counts.",
@@ -264,8 +266,8 @@ half_a_count = Question(
 bits_of_surprise = Question(
     "01.bits_of_surprise",
     19 / 8,
-    hint="What does a character of probability 1/4 cost, in bits, and what does one of probability 1/32 cost? How many of each are "
-    "there among eight?",
+    hint="What does a character of probability 1/4 cost, in bits, and what does one of probability 1/32 cost? How "
+    "many of each are there among eight?",
     mistakes={
         2.0: "Seven of eight characters cost that much. The eighth costs more, and the average includes it.",
         5.0: "That is the cost of the rare character alone. It is one in eight.",
@@ -306,7 +308,7 @@ def _rows(counts):
 def vowel_chain(text):
     """Letters to kinds, kinds to counts, counts to shares of their rows."""
     kinds = _vowels(text)
-    return _rows(_table(zip(kinds, kinds[1:], strict=False)))
+    return _rows(_table(itertools.pairwise(kinds)))
 
 
 @vowel_chain.mistake
@@ -319,7 +321,7 @@ def consonants_first(text):
 def transposed(text):
     """Each of your columns sums to 1: you ask what came *before* a vowel. Row i should say what follows kind i."""
     kinds = _vowels(text)
-    counts = _table(zip(kinds, kinds[1:], strict=False))
+    counts = _table(itertools.pairwise(kinds))
     return (counts / counts.sum(axis=0)).T
 
 
@@ -327,14 +329,14 @@ def transposed(text):
 def counts_not_divided(text):
     """These are counts. A row of a transition matrix sums to 1."""
     kinds = _vowels(text)
-    return _table(zip(kinds, kinds[1:], strict=False))
+    return _table(itertools.pairwise(kinds))
 
 
 @vowel_chain.mistake
 def divided_by_all_pairs(text):
     """Your whole table sums to 1: those are the probabilities of pairs. Divide each row by its own sum."""
     kinds = _vowels(text)
-    counts = _table(zip(kinds, kinds[1:], strict=False))
+    counts = _table(itertools.pairwise(kinds))
     return counts / counts.sum()
 
 
@@ -343,14 +345,14 @@ def everything_else_is_a_consonant(text):
     """You count spaces and punctuation as consonants. Keep only the letters first, so that the last letter of a word
     and the first of the next are neighbors."""
     kinds = [letter in "aeiou" for letter in text.lower()]
-    return _rows(_table(zip(kinds, kinds[1:], strict=False)))
+    return _rows(_table(itertools.pairwise(kinds)))
 
 
 @vowel_chain.mistake
 def capitals_lost(text):
     """Capital letters are missing from your count, or are taken for consonants. Turn the text to lower case first."""
     kinds = [letter in "aeiou" for letter in text if letter.isascii() and letter.isalpha()]
-    return _rows(_table(zip(kinds, kinds[1:], strict=False)))
+    return _rows(_table(itertools.pairwise(kinds)))
 
 
 @vowel_chain.mistake
@@ -360,6 +362,6 @@ def pairs_within_words_only(text):
     counts = np.zeros((2, 2))
     for word in text.lower().split():
         kinds = _vowels(word)
-        counts += _table(zip(kinds, kinds[1:], strict=False))
+        counts += _table(itertools.pairwise(kinds))
     with np.errstate(invalid="ignore"):
         return _rows(counts)
