@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from _cards import TRAINED, write_card
@@ -50,7 +50,9 @@ def main() -> None:
         "scores": scores,
         "never_seen": {length: never_seen(text.train, text.test, length) for length in LENGTHS},
         "typefaces": typefaces(tokens, vocab_size),
+        "other_coins": [typefaces(tokens, vocab_size, seed, orders=(5,))[0] for seed in range(SEED + 1, SEED + 5)],
         "fewer_plays": {parts: fewer_plays(tokens, vocab_size, parts) for parts in (1, 2, 4, 8, 16, 32)},
+        "eighths": [fewer_plays(tokens, vocab_size, 8, part) for part in range(8)],
     }
     file = TRAINED / "ngram_orders" / "results.json"
     write_card(file.parent.name, command=COMMAND, seed=SEED, seconds=round(time.process_time() - started, 1))
@@ -104,19 +106,22 @@ def never_seen(train: str, test: str, length: int) -> float:
     return sum(test[i : i + length] not in seen for i in range(len(test) - length)) / (len(test) - length)
 
 
-def typefaces(tokens: Tokens, vocab_size: int) -> list[float | None]:
+def typefaces(
+    tokens: Tokens, vocab_size: int, seed: int = SEED, orders: Sequence[int] = ORDERS
+) -> list[float | None]:
     """Kneser–Ney by order where a coin sets each character in one of two typefaces, less the one bit of the coin."""
-    coin = np.random.default_rng(SEED)
+    coin = np.random.default_rng(seed)
     train, test = (
         tokens[split] + vocab_size * coin.integers(2, size=len(tokens[split])) for split in ("train", "test")
     )
-    counted = NGramModel(ORDERS[-1], 2 * vocab_size).fit(train)
-    return [(bits(counted.using(KneserNey(), order=order), test) or math.nan) - 1 for order in ORDERS]
+    counted = NGramModel(orders[-1], 2 * vocab_size).fit(train)
+    return [(bits(counted.using(KneserNey(), order=order), test) or math.nan) - 1 for order in orders]
 
 
-def fewer_plays(tokens: Tokens, vocab_size: int, parts: int) -> float:
-    """The best order of Kneser–Ney on the first of so many equal parts of the training plays."""
-    counted = NGramModel(ORDERS[-1], vocab_size).fit(tokens["train"][: len(tokens["train"]) // parts])
+def fewer_plays(tokens: Tokens, vocab_size: int, parts: int, part: int = 0) -> float:
+    """The best order of Kneser–Ney on one of so many equal parts of the training plays."""
+    size = len(tokens["train"]) // parts
+    counted = NGramModel(ORDERS[-1], vocab_size).fit(tokens["train"][part * size : (part + 1) * size])
     return min(bits(counted.using(KneserNey(), order=order), tokens["test"]) or math.inf for order in ORDERS)
 
 
