@@ -19,15 +19,18 @@ doubled_query = Question(
     hint="The ratio of two weights depends only on the difference of the two scores. How large is that difference for "
     "the first query, and how large for the second?",
     mistakes={
-        40: "Twice the query does double the scores. The weights, however, are exponentials of the scores: what "
-        "happens to an exponential when its exponent doubles?",
+        2 * math.exp(3): "Twice the query does double the scores. The weights, however, are exponentials of the scores: "
+        "what happens to an exponential when its exponent doubles?",
         20: "The weights would stay as they are if the query only gained a length that softmax ignores. Softmax "
         "ignores what is added to all scores; here every score is multiplied. What happens to their differences?",
         6: "That is the difference of the two scores, and you doubled it correctly. Which ratio of weights does "
         "softmax make of such a difference?",
-        10: "A longer query makes the attention more decided, not less. Which score grows faster, that of *bread* or "
+        10: "A longer query makes the attention more concentrated, not less. Which score grows faster, that of *bread* or "
         "that of *baked*?",
+        80: "You multiplied the ratio by 4. The scores only double, and the weights are exponentials of the scores: what "
+        "happens to an exponential when its exponent doubles?",
         8000: "You cubed the ratio. By which factor did the scores grow?",
+        math.exp(9): "You cubed the ratio, as if the scores had tripled. By which factor did they grow?",
     },
     rtol=1e-2,  # 20 squared is as good an answer as e to the sixth
 )
@@ -79,7 +82,7 @@ def scores_without_softmax(query, keys, values, sharpness):
 @soft_lookup.mistake
 def sharpness_after_softmax(query, keys, values, sharpness):
     """You multiply by the sharpness after softmax, where it makes the whole output larger and the weights no more
-    decided. What has to grow so that one weight wins over the others?"""
+    concentrated. What has to grow so that one weight wins over the others?"""
     return (sharpness * torch.softmax(keys @ query, dim=0)) @ values
 
 
@@ -100,9 +103,17 @@ def an_exponential_that_overflows(query, keys, values, sharpness):
 
 
 @soft_lookup.mistake
+def divided_by_the_largest_score(query, keys, values, sharpness):
+    """You divide the scores by the largest one. Nothing overflows, but the differences between the scores change,
+    and with them the weights. Which operation makes all scores smaller and leaves their differences as they are?"""
+    scores = sharpness * (keys @ query)
+    return torch.softmax(scores / scores.max(), dim=0) @ values
+
+
+@soft_lookup.mistake
 def sharpness_forgotten(query, keys, values, sharpness):
     """Your weights are the same at every sharpness. It belongs to the scores: where, before or after softmax, can a
-    factor change how decided the weights are?"""
+    factor change how concentrated the weights are?"""
     return torch.softmax(keys @ query, dim=0) @ values
 
 
@@ -166,7 +177,7 @@ def the_dot_product(Q, K):
 
 @cosine_weights.mistake
 def only_the_keys_normalised(Q, K):
-    """You removed the lengths of the keys, but a query twice as long still makes your weights more decided. By whose
+    """You removed the lengths of the keys, but a query twice as long still makes your weights more concentrated. By whose
     lengths does the cosine divide?"""
     return (Q @ F.normalize(K, dim=1).mT).softmax(dim=1)
 
@@ -231,7 +242,7 @@ def tanh_at_the_end(Q, K, w_query, w_key, v):
 
 
 @additive_scores.mistake
-def bent_before_they_meet(Q, K, w_query, w_key, v):
+def tanh_before_they_meet(Q, K, w_query, w_key, v):
     """You apply tanh to the query's part and to the key's part separately, so each part keeps to itself. What stands
     inside the parentheses of tanh in the formula?"""
     return (torch.tanh(Q @ w_query.T)[:, None] + torch.tanh(K @ w_key.T)[None]) @ v
@@ -390,8 +401,8 @@ def always_the_mean(hour, sharpness):
 
 @temperature.mistake
 def sharpness_as_a_temperature(hour, sharpness):
-    """You divide the scores by the sharpness, so your lookup is flat where it should be decided and decided where it
-    should be flat. Which way around does a *sharpness* act?"""
+    """You divide the scores by the sharpness, so your weights are even where one should win, and one wins where they
+    should be even. Which way around does a *sharpness* act?"""
     return _lookup_by(_apart, hour, 1 / (sharpness + 1e-3))
 
 

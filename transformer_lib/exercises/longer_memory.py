@@ -16,10 +16,12 @@ rows_of_a_table = Question(
         "words can stand there.",
         7**5: "The two numbers have changed roles, and one place is not part of the context. Ask of each place in "
         "turn how many words can stand there.",
+        5 * 7: "You multiplied the words by the order. Each further place multiplies the number of contexts again, and "
+        "one of the seven places is not part of the context.",
         5 * 6: "You multiplied the places by the words. Each further place multiplies the number of contexts again.",
-        (5**7 - 5) // 4: "That adds the shorter contexts, which the beginning of a text needs. The question is after "
-        "the full ones.",
-        (5**7 - 1) // 4: "That adds the shorter contexts, down to the empty one. The question is after the full ones.",
+        (5**7 - 5) // 4: "That adds the shorter contexts, which the beginning of a text needs. The question asks "
+        "for the full ones only.",
+        (5**7 - 1) // 4: "That adds the shorter contexts, down to the empty one. The question asks for the full ones only.",
     },
 )
 
@@ -30,10 +32,11 @@ coins = Question(
     mistakes={
         2: "That is what one character's coin does. A context of this model has more than one character.",
         32: "One coin too many: the fifth character is the one to be predicted, and it is a column.",
-        8: "One coin too few. What is the memory of an order-5 model?",
+        8: "If you computed 2 × 2 × 2, there is one coin too few: how many characters does an order-5 model look back at? If "
+        "you computed 2 × 4: the coins are tossed independently, so their outcomes multiply.",
         10: "The coins are tossed independently, so their outcomes multiply.",
-        4: "You counted the coins. In how many ways can they all come down?",
-        5: "You counted the characters of the n-gram. In how many ways can the coins of its context come down?",
+        4: "You counted the coins. In how many ways can they all land?",
+        5: "You counted the characters of the n-gram. In how many ways can the coins of its context land?",
         1: "A reader sees the same context. The table does not read: to it the two typefaces are different tokens.",
     },
 )
@@ -78,8 +81,8 @@ def the_ngrams_counted(tokens, length):
 
 @seen_contexts.mistake
 def the_order_of_the_tokens_lost(tokens, length):
-    """You take two contexts for one when they hold the same tokens in another order, or another number of times.
-    A table does not: "not to" and "to not" are two rows."""
+    """You treat two contexts as one when they hold the same tokens in a different order, or a different number of
+    times. A table does not: "not to" and "to not" are two rows."""
     return len({frozenset(tokens[i : i + length].tolist()) for i in range(len(tokens) - length)})
 
 
@@ -132,37 +135,37 @@ def an_unseen_context_takes_its_share(frequencies, weights):
 
 @interpolate.mistake
 def the_weights_exchanged(frequencies, weights):
-    """You give the weight to the shorter context, and what it leaves to the frequencies. Which of the two does
-    the formula weigh by lambda?"""
+    """You give the weight to the shorter context, and the rest to the frequencies. Which of the two does the formula
+    multiply by lambda?"""
     return interpolate(frequencies, 1 - weights)
 
 
 @interpolate.mistake
 def nothing_below_order_one(frequencies, weights):
-    """The walk starts too high. Below order 1 lies the even guess, and without it a token that was never seen
-    keeps probability 0."""
+    """You start one order too high. Below order 1 lies the uniform distribution, and without it a token that was
+    never seen keeps probability 0."""
     return mix(frequencies[1:], weights[1:], frequencies[0], when_unseen=lambda weight, p: p)
 
 
 @interpolate.mistake
 def zero_below_order_one(frequencies, weights):
-    """Your result sums to less than 1: the share that order 1 leaves goes nowhere. What does a model guess that
-    knows nothing at all?"""
+    """Your result sums to less than 1: the share that order 1 leaves goes nowhere. What does a model that
+    knows nothing at all predict?"""
     nothing = np.zeros(frequencies.shape[1])
     return mix(frequencies, weights, nothing, when_unseen=lambda weight, p: p)
 
 
 @interpolate.mistake
 def a_plain_weighted_sum(frequencies, weights):
-    """You add the orders up, each by its weight. A weight is the share of *what the longer contexts left*, so the
+    """You add up the orders, each times its weight. A weight is the share of *what the longer contexts left*, so the
     shares of the lower orders shrink on the way down."""
     return weights @ frequencies
 
 
 @interpolate.mistake
 def the_shorter_contexts_on_top(frequencies, weights):
-    """You walk in the wrong direction: order 1 has the last word in yours. The longest context should be asked
-    first and leave the rest to the shorter ones."""
+    """You go in the wrong direction, so order 1 has the last word. The longest context should be asked first and
+    leave the rest to the shorter ones."""
     return interpolate(frequencies[::-1], weights[::-1])
 
 
@@ -177,7 +180,10 @@ def rows_to_discount(generator):
         yield counts, float(generator.uniform(0.3, 0.9)), generator.dirichlet(np.ones(vocab_size))
 
 
-TAKE_AND_GIVE = "Sum yours. What it lacks of 1 was taken and not given; what it has above 1 was given and never taken."
+TAKE_AND_GIVE = (
+    "Add up your probabilities. If they sum to less than 1, something was taken and never given; if to more than 1, "
+    "something was given that was never taken."
+)
 
 
 @exercise("02.discount", inputs=rows_to_discount, hint=TAKE_AND_GIVE)
@@ -191,8 +197,8 @@ def discount(counts, D, lower):
 
 @discount.mistake
 def what_was_taken_is_not_given(counts, D, lower):
-    """You take, and give nothing back: yours sums to less than 1. How much was taken in all, and who is to have
-    it?"""
+    """You take and give nothing back, so your probabilities sum to less than 1. How much was taken in all, and who
+    should receive it?"""
     if counts.sum() == 0:
         return lower
     return np.maximum(counts - D, 0) / counts.sum()
@@ -200,8 +206,8 @@ def what_was_taken_is_not_given(counts, D, lower):
 
 @discount.mistake
 def what_is_left_made_to_sum_to_one(counts, D, lower):
-    """You divide by what is left, so that the tokens that were seen get everything back. What was taken from them
-    is for the lower order to share out."""
+    """You divide by what is left, so the tokens that were seen get everything back. What was taken from them is for
+    the lower order to distribute."""
     if counts.sum() == 0:
         return lower
     left = np.maximum(counts - D, 0)
@@ -210,8 +216,8 @@ def what_is_left_made_to_sum_to_one(counts, D, lower):
 
 @discount.mistake
 def taken_from_zeros_too(counts, D, lower):
-    """You take D from every token, those with count 0 included, and they have nothing to give. Some of your
-    numbers may even be negative."""
+    """You take D from every token, even from those with count 0, which have nothing to give. Some of your numbers
+    may even be negative."""
     if counts.sum() == 0:
         return lower
     return (counts - D + D * len(counts) * lower) / counts.sum()
@@ -219,8 +225,8 @@ def taken_from_zeros_too(counts, D, lower):
 
 @discount.mistake
 def given_as_if_taken_from_all(counts, D, lower):
-    """You take from the tokens that were seen, and give back as if every token of the vocabulary had paid. Yours
-    sums to more than 1. How many paid?"""
+    """You take from the tokens that were seen, and give back as if every token of the vocabulary had paid, so your
+    probabilities sum to more than 1. How many tokens paid?"""
     if counts.sum() == 0:
         return lower
     return (np.maximum(counts - D, 0) + D * len(counts) * lower) / counts.sum()
@@ -228,8 +234,8 @@ def given_as_if_taken_from_all(counts, D, lower):
 
 @discount.mistake
 def only_the_unseen_profit(counts, D, lower):
-    """You share what was taken among the tokens that were not seen. That is a method of its own, backing off, and
-    it needs the lower order made to sum to 1 over them. Here it is shared among all, the seen ones too."""
+    """You share what was taken among the tokens that were not seen. That is a different method, called backing off,
+    and it needs a lower order that sums to 1 over those tokens. Here all tokens share it, the seen ones too."""
     if counts.sum() == 0:
         return lower
     return np.where(counts > 0, counts - D, D * np.count_nonzero(counts) * lower) / counts.sum()
@@ -245,9 +251,18 @@ def given_for_every_occurrence(counts, D, lower):
 
 
 @discount.mistake
+def given_once_for_the_whole_row(counts, D, lower):
+    """You give back D once for the whole row, but it was taken from every token that was seen. In a row with three
+    different tokens, how much was taken?"""
+    if counts.sum() == 0:
+        return lower
+    return (np.maximum(counts - D, 0) + D * lower) / counts.sum()
+
+
+@discount.mistake
 def an_unseen_context_without_a_distribution(counts, D, lower):
-    """Where the context was seen, yours is right. One that was never seen has nothing to divide, 0/0. What does a
-    model know there that still has the shorter context?"""
+    """Where the context was seen, yours is right. Where it was never seen, you divide 0 by 0. What does the model
+    still know there from the shorter context?"""
     with np.errstate(invalid="ignore", divide="ignore"):
         return (np.maximum(counts - D, 0) + D * np.count_nonzero(counts) * lower) / counts.sum()
 
@@ -280,22 +295,22 @@ def occurrences_instead_of_contexts(counts):
 
 @continuation.mistake
 def what_follows_instead_of_what_came_before(counts):
-    """You count along the rows: how many different tokens *follow* each token. The question is after how many
-    different tokens it can come."""
+    """You count along the rows: how many different tokens *follow* each token. The exercise asks how many different
+    tokens came *before* it."""
     after = np.count_nonzero(counts, axis=1)
     return after / after.sum()
 
 
 @continuation.mistake
 def divided_by_the_size_of_the_vocabulary(counts):
-    """That is the share of the vocabulary that came before each token. Those shares do not sum to 1: divide by
-    what they all have together."""
+    """That is the share of the vocabulary that came before each token. Those shares do not sum to 1: divide
+    by their sum instead."""
     return np.count_nonzero(counts, axis=0) / len(counts)
 
 
 @continuation.mistake
 def not_divided_at_all(counts):
-    """These are the right counts. A distribution sums to 1."""
+    """Your counts are right, but a distribution sums to 1."""
     return np.count_nonzero(counts, axis=0)
 
 
@@ -338,8 +353,8 @@ def guess_next(text, context, least):
 
 @guess_next.mistake
 def shortest_first(text, context, least):
-    """You ask the shortest ending first, and one character is nearly always known. The longest ending that was seen
-    often enough should decide."""
+    """You try the shortest ending first, and it has nearly always been seen. The longest ending that was seen often
+    enough should decide."""
     return _guess(text, [context[i:] for i in range(len(context), -1, -1)], least)
 
 
@@ -352,27 +367,28 @@ def beginnings_instead_of_endings(text, context, least):
 
 @guess_next.mistake
 def least_ignored(text, context, least):
-    """You take the longest ending that was seen at all. It has to be seen at least `least` times, or a shorter one
-    decides."""
+    """You take the longest ending that was seen at all. It must have been seen at least `least` times;
+    otherwise a shorter one decides."""
     return guess_next(text, context, 1)
 
 
 @guess_next.mistake
 def more_than_least(text, context, least):
-    """Your ending has to be seen more than `least` times. Exactly `least` times is enough."""
+    """You require an ending that was seen more than `least` times. Exactly `least` times is enough."""
     return _guess(text, [context[i:] for i in range(len(context) + 1)], least + 1) or guess_next(text, context, 1)
 
 
 @guess_next.mistake
 def ties_go_to_the_last(text, context, least):
-    """Right unless several characters followed equally often. Then the first in alphabetical order is asked for."""
+    """Right, unless several characters followed equally often. Then the smallest of them, by Python's `min`, is
+    wanted."""
     return _guess(text, [context[i:] for i in range(len(context) + 1)], least, best=max)
 
 
 @guess_next.mistake
 def ties_go_to_the_first_met(text, context, least):
-    """Right unless several characters followed equally often. You take the one that was met first in the text; the
-    first in alphabetical order is asked for."""
+    """Right, unless several characters followed equally often. You take the one that occurs first in the text; the
+    smallest of them, by Python's `min`, is wanted."""
     for i in range(len(context) + 1):
         found = _followers(text, context[i:])
         if len(found) >= least:
