@@ -106,9 +106,7 @@ def never_seen(train: str, test: str, length: int) -> float:
     return sum(test[i : i + length] not in seen for i in range(len(test) - length)) / (len(test) - length)
 
 
-def typefaces(
-    tokens: Tokens, vocab_size: int, seed: int = SEED, orders: Sequence[int] = ORDERS
-) -> list[float | None]:
+def typefaces(tokens: Tokens, vocab_size: int, seed: int = SEED, orders: Sequence[int] = ORDERS) -> list[float | None]:
     """Kneser–Ney by order where a coin sets each character in one of two typefaces, less the one bit of the coin."""
     coin = np.random.default_rng(seed)
     train, test = (

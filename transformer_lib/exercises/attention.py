@@ -19,16 +19,16 @@ doubled_query = Question(
     hint="The ratio of two weights depends only on the difference of the two scores. How large is that difference for "
     "the first query, and how large for the second?",
     mistakes={
-        2 * math.exp(3): "Twice the query does double the scores. The weights, however, are exponentials of the scores: "
-        "what happens to an exponential when its exponent doubles?",
+        40.17: "Twice the query does double the scores. The weights, however, are exponentials of the scores: what "
+        "happens to an exponential when its exponent doubles?",
         20: "The weights would stay as they are if the query only gained a length that softmax ignores. Softmax "
         "ignores what is added to all scores; here every score is multiplied. What happens to their differences?",
         6: "That is the difference of the two scores, and you doubled it correctly. Which ratio of weights does "
         "softmax make of such a difference?",
-        10: "A longer query makes the attention more concentrated, not less. Which score grows faster, that of *bread* or "
-        "that of *baked*?",
-        80: "You multiplied the ratio by 4. The scores only double, and the weights are exponentials of the scores: what "
-        "happens to an exponential when its exponent doubles?",
+        10: "A longer query makes the attention more concentrated, not less. Which score grows faster, that of *bread* "
+        "or that of *baked*?",
+        80: "You multiplied the ratio by 4. The scores only double, and a ratio of weights is the exponential of their "
+        "difference: what happens to an exponential when its exponent doubles?",
         8000: "You cubed the ratio. By which factor did the scores grow?",
         math.exp(9): "You cubed the ratio, as if the scores had tripled. By which factor did they grow?",
     },
@@ -177,8 +177,8 @@ def the_dot_product(Q, K):
 
 @cosine_weights.mistake
 def only_the_keys_normalised(Q, K):
-    """You removed the lengths of the keys, but a query twice as long still makes your weights more concentrated. By whose
-    lengths does the cosine divide?"""
+    """You removed the lengths of the keys, but a query twice as long still makes your weights more concentrated. By
+    whose lengths does the cosine divide?"""
     return (Q @ F.normalize(K, dim=1).mT).softmax(dim=1)
 
 

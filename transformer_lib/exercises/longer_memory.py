@@ -21,7 +21,7 @@ rows_of_a_table = Question(
         5 * 6: "You multiplied the places by the words. Each further place multiplies the number of contexts again.",
         (5**7 - 5) // 4: "That adds the shorter contexts, which the beginning of a text needs. The question asks "
         "for the full ones only.",
-        (5**7 - 1) // 4: "That adds the shorter contexts, down to the empty one. The question asks for the full ones only.",
+        (5**7 - 1) // 4: "That adds the shorter contexts, down to the empty one. The question asks for the full ones.",
     },
 )
 
@@ -32,8 +32,8 @@ coins = Question(
     mistakes={
         2: "That is what one character's coin does. A context of this model has more than one character.",
         32: "One coin too many: the fifth character is the one to be predicted, and it is a column.",
-        8: "If you computed 2 × 2 × 2, there is one coin too few: how many characters does an order-5 model look back at? If "
-        "you computed 2 × 4: the coins are tossed independently, so their outcomes multiply.",
+        8: "If you computed 2 × 2 × 2, there is one coin too few: how many characters does an order-5 model look back "
+        "at? If you computed 2 × 4: the coins are tossed independently, so their outcomes multiply.",
         10: "The coins are tossed independently, so their outcomes multiply.",
         4: "You counted the coins. In how many ways can they all land?",
         5: "You counted the characters of the n-gram. In how many ways can the coins of its context land?",
