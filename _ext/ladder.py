@@ -4,7 +4,7 @@
     ```
 
 A table in every edition; in HTML each score has its bar, drawn by book.css. With `:samples:` each model that wrote to
-the book's prompt (trained/samples) is followed by a line of what it wrote.
+the book's prompt (trained/samples) is followed by a row with a line of what it wrote.
 """
 
 import json
@@ -33,31 +33,41 @@ class Ladder(SphinxDirective):
         best_first = rungs(trained)[::-1]
         widest = best_first[-1].bits_per_character
         lines = sample_lines(trained) if "samples" in self.options else {}
-        body = nodes.tbody("", *(self.row(rung, widest, lines.get(rung.name)) for rung in best_first))
+        body = nodes.tbody("", *(row for rung in best_first for row in self.rows(rung, widest, lines.get(rung.name))))
         head = nodes.thead("", nodes.row("", *(cell(nodes.Text(heading)) for heading in HEADINGS)))
         columns = [nodes.colspec(colwidth=width) for width in (24, 8, 14, 54)]
         return [nodes.table("", nodes.tgroup("", *columns, head, body, cols=len(columns)), classes=["ladder"])]
 
-    def row(self, rung: Rung, widest: float, sample: str | None) -> nodes.row:
+    def rows(self, rung: Rung, widest: float, sample: str | None) -> list[nodes.row]:
         share = f"{100 * rung.bits_per_character / widest:.1f}%"
         bar = nodes.raw("", f'<span class="ladder-bar" style="width: {share}"></span>', format="html")
         score = nodes.inline("", f"{rung.bits_per_character:.3f}", classes=["ladder-score"])
-        return nodes.row(
+        scored = nodes.row(
             "",
-            cell(nodes.Text(rung.name), *([nodes.inline("", sample, classes=["ladder-sample"])] if sample else [])),
+            cell(nodes.Text(rung.name)),
             cell(nodes.Text(rung.chapter)),
             cell(nodes.Text(f"{rung.parameters:,}")),
             cell(bar, score),
         )
+        if not sample:
+            return [scored]
+        line = cell(nodes.inline("", sample, classes=["ladder-sample"]))
+        line["morecols"] = len(HEADINGS) - 1
+        line["classes"].append("ladder-line")
+        return [scored, nodes.row("", line)]
 
 
 def sample_lines(trained: Path) -> dict[str, str]:
-    """The longest of the first lines that each model wrote, by its name."""
+    """The longest of the first three whole lines that each model wrote, by its name; a line that is too long is cut."""
     file = trained / "samples" / "samples.json"
     if not file.is_file():
         return {}
     samples = json.loads(file.read_text(encoding="utf-8"))["samples"]
-    return {name: max(text.split("\n")[1:4], key=len)[:60].rstrip() for name, text in samples.items()}
+    return {name: cut(max(text.split("\n")[1:4], key=len)) for name, text in samples.items()}
+
+
+def cut(line: str, n: int = 60) -> str:
+    return line if len(line) <= n else line[:n].rstrip() + " …"
 
 
 def cards(trained: Path) -> list[str]:
