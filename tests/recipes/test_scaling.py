@@ -60,13 +60,17 @@ def test_the_seeds_of_a_setting_train_together_as_they_would_alone(recipe, monke
 
 
 def test_the_recipe_writes_every_run(recipe, monkeypatch, tmp_path):
-    settings = {"WIDTHS": (4,), "RATES": (1e-3,), "SEEDS": 2, "STEPS": 2, "EVERY": 1, "TRAINED": tmp_path}
-    for name, value in {**settings, "LONGER": {"d_k": 4, "way": "1", "rate": 1e-3, "steps": 3}}.items():
+    settings = {"NARROW": (4,), "WIDE": 8, "RATES": (1e-3,), "SEEDS": 2, "STEPS": 2, "EVERY": 1, "TRAINED": tmp_path}
+    for name, value in {**settings, "LONGER": 3, "PATIENT_RATES": (1e-3,)}.items():
         monkeypatch.setattr(recipe, name, value)
     recipe.main()
     results = json.loads((tmp_path / "scaling" / "results.json").read_text(encoding="utf-8"))
-    assert [(run["way"], run["seed"]) for run in results["runs"]] == [
-        (way, seed) for way in (*recipe.DOT, *recipe.ADDITIVE) for seed in (0, 1)
+    assert [(run["d_k"], run["way"], run["seed"]) for run in results["runs"]] == [
+        (d_k, way, seed)
+        for d_k, ways in ((8, (*recipe.DOT, *recipe.ADDITIVE)), (4, ("1", "√d_k")))
+        for way in ways
+        for seed in (0, 1)
     ]
     assert {len(run["accuracy"]) for run in results["runs"]} == {3}
+    assert {len(run["accuracy"]) for run in results["longer"]} == {4}
     assert json.loads((tmp_path / "scaling" / "card.json").read_text())["command"] == "python recipes/scaling.py"

@@ -8,70 +8,89 @@ from transformer_lib.exercises.engine import Question, exercise
 
 which_scale = Question(
     "07.which_scale",
-    8,
-    hint="The scale belongs to one dot product. How many numbers does each of its two vectors hold?",
+    10,
+    hint="The divisor belongs to one dot product. How many components do the two vectors in it have, and what is the "
+    "magnitude of a typical score of that width?",
     mistakes={
-        math.sqrt(512): "That is √512. The vectors that meet in the dot product belong to one head: how long are they?",
-        64: "That is d_k itself, the variance. What has the size of a typical score?",
-        512: "That is d_model. The stream is that wide, but one head's queries and keys are not, and a variance is not "
-        "yet a size.",
-        math.sqrt(1 / 64): "That is what the scores are multiplied by. Asked is what they are divided by.",
-        math.sqrt(8): "You took the root of the number of heads. What is summed in a dot product is the components of "
-        "one query and one key.",
+        math.sqrt(800): "You took the root of the width of the model. A dot product is taken inside one head: how many "
+        "components does a query have there?",
+        100: "That is the width of a head, and so the variance of a score. What is the magnitude of a typical score?",
+        800: "That is the width of the whole model. A query is computed from that many numbers: how many does it have "
+        "itself?",
+        0.1: "You have the number by which the scores are multiplied. The question asks what they are divided by.",
+        math.sqrt(8): "You took the root of the number of heads. The terms of a dot product are components of a query "
+        "and a key: how many are there?",
+        math.sqrt(800) / 8: "You took the root first and divided by the number of heads afterwards. Start with one "
+        "head: how wide is it?",
     },
 )
 
 score_variance = Question(
     "07.score_variance",
     36,
-    hint="Start with one product: its factors are independent with mean 0, so what is its variance? Then the sum, then "
-    "the division.",
+    hint="Start with one product: its factors are independent with mean 0, so what is its variance? Then add the terms "
+    "and divide last.",
     mistakes={
-        2304: "That is the variance before the division. What does dividing a number by 8 do to its variance?",
-        288: "You divided the variance by 8. A number divided by 8 has its *variance* divided by something else.",
-        6: "That is the standard deviation. Asked is the variance.",
-        13: "The variances were added. That is right for a sum of two numbers; these two are multiplied.",
-        1: "That holds where every component has variance 1. Here they are larger.",
-        832: "You added the two variances, and forgot the division. A component of q is multiplied by one of k.",
+        2304: "You have the variance before the division. What does dividing a number by 8 do to its variance?",
+        288: "You divided the variance by 8. The *scores* are divided by 8: by what is the mean of their squares "
+        "divided?",
+        6: "You have the standard deviation. The question asks for the variance.",
+        13: "You added the two variances, which would be right for the sum of two independent numbers. Here a "
+        "component of the query is *multiplied* by one of the key.",
+        1: "That would be the answer if every component had variance 1. How much louder are these?",
+        832: "You added the two variances and have not divided yet. A component of the query is *multiplied* by one of "
+        "the key.",
+        1296: "You multiplied the variances as if they were standard deviations, and squared the result. A variance is "
+        "a mean square already.",
     },
 )
 
 sensitivity = Question(
     "07.sensitivity",
-    0.0099,
-    hint="Take the entry of the Jacobian on the diagonal, for the weight 0.99.",
+    -0.054,
+    hint="Which entry of the Jacobian matrix says how the first weight changes with the second score? Use the weights "
+    "that belong to its row and its column.",
     mistakes={
-        0.99: "That is the weight itself. Raising a score raises the sum that everything is divided by, too: a term is "
-        "missing.",
-        -0.0099: "That is what the *other* weight does: it falls by what the first one gains.",
-        0.9801: "That is the square of the weight. It is only the second term of the entry: what is it taken from?",
-        0.25: "That is the entry where both weights are one half, the largest it can be. These two are far from even.",
-        0.01: "Close, and no accident: that is the other weight. The entry is a product, and one factor is missing.",
-        99: "That is the ratio of the two weights. Asked is how fast the first moves.",
+        0.054: "The size is right. All weights sum to 1, and the second one grows: in which direction does the first "
+        "one go?",
+        0.0564: "You have the change of the *second* weight with its own score. The question is about the first: which "
+        "entry is in its row?",
+        0.09: "You have the change of the first weight with its *own* score. Here it is the second score that rises.",
+        -0.0564: "You have the change of the second weight, with its sign reversed. The second weight gains from *two* "
+        "others: how much of it from the first?",
+        -0.06: "The first weight would lose as much as that if it were 1. Which factor is missing?",
+        -0.9: "You have one factor of the entry. Which other weight takes part?",
+        -0.036: "You used the third weight. Whose score rises?",
+        -0.0024: "You have the change of the *third* weight. Which entry belongs to the first?",
     },
 )
 
 temperature = Question(
     "07.temperature",
     0.125,
-    hint="A temperature T divides what softmax is given. Start from scores that are divided already, and ask which T "
-    "undoes that.",
+    hint="A temperature T divides what softmax receives. The divided scores are divided by T once more: for which T "
+    "are they what they were before the first division?",
     mistakes={
-        8: "The other way round: at this temperature scaled scores would be divided twice. Unscaled ones are larger.",
-        64: "That is d_k, and the wrong way round: unscaled scores are larger, so what they make is colder.",
-        1 / 64: "The right direction. But scaled scores were divided by a root: how much is there to undo?",
-        1: "At temperature 1 nothing happens to the scores, and these two softmaxes differ.",
+        8: "At this temperature the scores would be divided a second time, and the weights would become flatter. The "
+        "program's weights are sharper than intended.",
+        64: "That is $d_k$, and it would make the weights flatter. The program's weights are sharper than intended.",
+        1 / 64: "The direction is right. The division was by the root of the width: how much is there to undo?",
+        1: "A temperature of 1 leaves the scores as they are, and the two programs would have the same weights.",
+        0: "At a temperature of 0 the largest score takes everything. The undivided scores are larger, but how many "
+        "times larger?",
     },
 )
 
 
 def score_vectors(generator):
-    """Even, uneven and nearly one-hot scores; the last would overflow an exponential."""
+    """Even, uneven and nearly one-hot scores; the last would overflow an exponential, whatever else is subtracted."""
     yield (torch.tensor([0.0, 0.0], dtype=torch.float64),)
     yield (torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64),)
     yield (torch.from_numpy(generator.normal(size=4)),)
     yield (torch.tensor([0.0, 20.0, -5.0, 1.0, 19.0], dtype=torch.float64),)
     yield (torch.tensor([4000.0, 4001.0, 3999.0, 4000.5, 3990.0, 4001.0], dtype=torch.float64),)
+    yield (torch.tensor([0.0, 0.0, 3000.0], dtype=torch.float64),)
+    yield (torch.tensor([3000.0, -3000.0, 2999.0, 0.0], dtype=torch.float64),)
 
 
 @exercise("07.softmax_jacobian", inputs=score_vectors)
@@ -83,40 +102,80 @@ def softmax_jacobian(scores):
 
 @softmax_jacobian.mistake
 def only_the_diagonal(scores):
-    """The diagonal is right, and the rest should not be 0: when a score goes up, its weight grows at the expense of
-    all the others."""
+    """Your diagonal is right, but the other entries should not be 0. When one score rises, its weight grows: at whose
+    expense?"""
     return torch.diag(torch.diag(softmax_jacobian(scores)))
 
 
 @softmax_jacobian.mistake
 def the_diagonal_term_is_missing(scores):
-    """Off the diagonal yours is right. On it each weight falls when its own score rises. Every column should
-    sum to 0, since the weights always sum to 1."""
+    """Your entries off the diagonal are right. On the diagonal, however, each weight falls when its own score rises.
+    What should every column sum to, if the weights always sum to 1?"""
     p = torch.softmax(scores, dim=0)
     return -torch.outer(p, p)
 
 
 @softmax_jacobian.mistake
 def sign_turned(scores):
-    """The sign is turned: in yours a weight falls when its own score rises."""
+    """All your signs are reversed: a weight should grow when its own score rises."""
     return -softmax_jacobian(scores)
 
 
 @softmax_jacobian.mistake
 def of_the_logarithm(scores):
-    """That is the Jacobian of *log* softmax, the one a cross-entropy meets. It does not vanish when the weights
-    saturate, which is why the last layer of a model has no such trouble. Attention uses the weights themselves."""
+    """You have the derivatives of the *logarithms* of the weights, as a cross-entropy meets them. They stay large when
+    the weights saturate. Which factor turns the derivative of log p into that of p?"""
     p = torch.softmax(scores, dim=0)
     return torch.eye(len(p), dtype=p.dtype) - p
 
 
 @softmax_jacobian.mistake
-def the_exponential_overflows(scores):
-    """Right for small scores. e to the power of 4000 is infinite, and infinity over infinity is not a number.
-    The weights stay as they are when all scores move by the same amount: which amount helps?"""
-    z = torch.exp(scores)
+def the_weights_alone(scores):
+    """You return the weights on the diagonal. Raising a score also raises the sum by which everything is divided:
+    which term comes from there?"""
+    return torch.diag(torch.softmax(scores, dim=0))
+
+
+@softmax_jacobian.mistake
+def one_minus_the_weight_everywhere(scores):
+    """Your diagonal is right. Off the diagonal, no 1 appears in the bracket of the formula: when is [i = j] equal
+    to 1?"""
+    p = torch.softmax(scores, dim=0)
+    return torch.outer(p, 1 - p)
+
+
+def _by_exponentials(scores, shift):
+    z = torch.exp(scores - shift)
     p = z / z.sum()
     return torch.diag(p) - torch.outer(p, p)
+
+
+@softmax_jacobian.mistake
+def the_exponential_overflows(scores):
+    """Your matrix is right for small scores. The exponential of 4,000, however, is larger than any float, and infinity
+    divided by infinity is not a number. What can you subtract from all scores without changing a weight?"""
+    return _by_exponentials(scores, 0.0)
+
+
+@softmax_jacobian.mistake
+def shifted_by_the_mean(scores):
+    """Subtracting the same number from all scores is the right idea, but after subtracting their mean, the largest can
+    still be too large for an exponential. After which subtraction is no exponent above 0?"""
+    return _by_exponentials(scores, scores.mean())
+
+
+@softmax_jacobian.mistake
+def shifted_by_the_smallest(scores):
+    """Subtracting the same number from all scores is the right idea, but the smallest score makes all exponents
+    positive, and one of them can still be too large. After which subtraction is no exponent above 0?"""
+    return _by_exponentials(scores, scores.min())
+
+
+@softmax_jacobian.mistake
+def shifted_by_the_first(scores):
+    """Subtracting the same number from all scores is the right idea, but the first score need not be the largest, and
+    an exponent can still be too large. After which subtraction is no exponent above 0?"""
+    return _by_exponentials(scores, scores[0])
 
 
 def projections_of_queries(generator):
@@ -136,35 +195,110 @@ def fold_scale(w_q, b_q, n_heads):
     return w_q / scale, b_q / scale
 
 
+def _divided_by(scale, w_q, b_q):
+    return w_q / scale, b_q / scale
+
+
 @fold_scale.mistake
 def the_bias_forgotten(w_q, b_q, n_heads):
-    """The matrix is right. A query is W x + b, and all of it has to shrink."""
+    """Your matrix is right. A query is a product *plus the bias*: what must happen to the whole sum?"""
     return w_q / math.sqrt(w_q.shape[0] // n_heads), b_q
 
 
 @fold_scale.mistake
-def scaled_by_the_width_of_the_stream(w_q, b_q, n_heads):
-    """You took the root of d_model. That is right for one head; with several, each dot product is over fewer
-    components."""
-    return w_q / math.sqrt(w_q.shape[0]), b_q / math.sqrt(w_q.shape[0])
+def scaled_by_the_width_of_the_model(w_q, b_q, n_heads):
+    """You took the root of the width of the model, which is right for a single head. With several heads, how many
+    components does each dot product run over?"""
+    return _divided_by(math.sqrt(w_q.shape[0]), w_q, b_q)
+
+
+@fold_scale.mistake
+def scaled_by_the_number_of_heads(w_q, b_q, n_heads):
+    """You took the root of the *number* of heads. The divisor comes from the number of terms in a dot product: how
+    wide is one head?"""
+    return _divided_by(math.sqrt(n_heads), w_q, b_q)
 
 
 @fold_scale.mistake
 def scaled_by_the_variance(w_q, b_q, n_heads):
-    """You divided by d_k. That is the variance of a score; its size is the root."""
-    return w_q / (w_q.shape[0] // n_heads), b_q / (w_q.shape[0] // n_heads)
+    """You divided by d_k. That is the variance of a score; what is its typical magnitude?"""
+    return _divided_by(w_q.shape[0] // n_heads, w_q, b_q)
+
+
+@fold_scale.mistake
+def a_root_without_decimals(w_q, b_q, n_heads):
+    """You rounded the root down to a whole number. For a width such as 6 it is not one."""
+    return _divided_by(math.isqrt(w_q.shape[0] // n_heads), w_q, b_q)
 
 
 @fold_scale.mistake
 def multiplied_instead_of_divided(w_q, b_q, n_heads):
-    """The scores would be √d_k times *larger*. What is folded in has to do what the division did."""
-    scale = math.sqrt(w_q.shape[0] // n_heads)
-    return w_q * scale, b_q * scale
+    """With your matrix the scores become *larger*. The matrix now has to do what the division did."""
+    return _divided_by(1 / math.sqrt(w_q.shape[0] // n_heads), w_q, b_q)
 
 
 @fold_scale.mistake
 def the_root_split_in_two(w_q, b_q, n_heads):
-    """You divided by the fourth root of d_k. That is right if the keys get the other half; here the keys stay
-    as they are."""
-    scale = (w_q.shape[0] // n_heads) ** 0.25
-    return w_q / scale, b_q / scale
+    """You divided by the fourth root of d_k, which is right if the keys take the other half. Here the keys stay as
+    they are."""
+    return _divided_by((w_q.shape[0] // n_heads) ** 0.25, w_q, b_q)
+
+
+def rates_and_widths(_):
+    """Both optimizers, the width of the lab and two others, one of them with a root that is not whole."""
+    for rate, d_k in ((0.003, 256), (0.01, 64), (0.5, 8)):
+        for optimizer in ("adam", "sgd"):
+            yield rate, d_k, optimizer
+
+
+@exercise(
+    "07.rate_of_w_q",
+    inputs=rates_and_widths,
+    rtol=1e-3,
+    hint="Call c the number by which you divided the initial matrix. Which step of the folded matrix keeps it c times "
+    "smaller than the other one? And what does folding do to its gradient?",
+)
+def rate_of_w_q(rate, d_k, optimizer):
+    """The step has to be √d_k times smaller. Adam's step is the rate; that of SGD is the rate times a gradient that has
+    become √d_k times larger."""
+    return rate / math.sqrt(d_k) if optimizer == "adam" else rate / d_k
+
+
+@rate_of_w_q.mistake
+def the_same_rate(rate, d_k, optimizer):
+    """At an unchanged rate, the chapter's folded head failed where the divided one was perfect. The matrix is smaller
+    now: how large may its step be?"""
+    return rate
+
+
+@rate_of_w_q.mistake
+def a_larger_rate(rate, d_k, optimizer):
+    """You raised the rates. The folded matrix is smaller, so should its step be larger or smaller?"""
+    return rate * math.sqrt(d_k) if optimizer == "adam" else rate * d_k
+
+
+@rate_of_w_q.mistake
+def the_root_for_both(rate, d_k, optimizer):
+    """You are right about Adam, whose step does not depend on the size of the gradient. The step of plain gradient
+    descent does: what does folding do to the gradient of the matrix?"""
+    return rate / math.sqrt(d_k)
+
+
+@rate_of_w_q.mistake
+def the_width_for_both(rate, d_k, optimizer):
+    """You are right about plain gradient descent, where the matrix became smaller *and* its gradient larger. Which of
+    the two effects does Adam remove?"""
+    return rate / d_k
+
+
+@rate_of_w_q.mistake
+def gradient_descent_at_the_same_rate(rate, d_k, optimizer):
+    """You are right about Adam. For plain gradient descent you left the rate as it was, which would be right if folding
+    changed nothing. Print the gradient of the matrix in both networks: which one is larger?"""
+    return rate / math.sqrt(d_k) if optimizer == "adam" else rate
+
+
+@rate_of_w_q.mistake
+def the_two_exchanged(rate, d_k, optimizer):
+    """You have both numbers, and each belongs to the other optimizer. Whose step grows with the gradient?"""
+    return rate / d_k if optimizer == "adam" else rate / math.sqrt(d_k)

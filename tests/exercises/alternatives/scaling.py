@@ -32,7 +32,21 @@ def fold_in_numpy(w_q, b_q, n_heads):
     return np.divide(w_q.numpy(), np.sqrt(d_head)), np.divide(b_q.numpy(), np.sqrt(d_head))
 
 
+def rate_by_cases(rate, d_k, optimizer):
+    c = d_k**0.5
+    match optimizer:
+        case "adam":
+            return rate / c
+        case "sgd":
+            return rate / c / c
+
+
+def rate_from_a_table(rate, d_k, optimizer):
+    return rate * {"adam": np.power(d_k, -0.5), "sgd": np.power(float(d_k), -1)}[optimizer]
+
+
 ALTERNATIVES = {
     "07.softmax_jacobian": [jacobian_by_autograd, jacobian_by_loops, jacobian_in_numpy],
     "07.fold_scale": [fold_by_multiplying, fold_in_numpy],
+    "07.rate_of_w_q": [rate_by_cases, rate_from_a_table],
 }
