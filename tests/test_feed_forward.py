@@ -1,9 +1,9 @@
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import close, randomise
 from torch import nn
 
+from reference import close, randomise
 from transformer_lib.feed_forward import FeedForward, SwiGLU
 
 BENDS = {

@@ -2,9 +2,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import close, randomise
 from torch import nn
 
+from reference import close, randomise
 from transformer_lib.norms import LayerNorm, RMSNorm
 
 PEERS = [(LayerNorm, nn.LayerNorm), (RMSNorm, nn.RMSNorm)]

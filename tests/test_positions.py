@@ -4,8 +4,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import close
 
+from reference import close
 from transformer_lib.positions import LearnedPositions, Rotary, SinusoidalPositions, sinusoidal_positions
 
 even = st.integers(1, 8).map(lambda n: 2 * n)
