@@ -246,11 +246,11 @@ class EncoderDecoder(nn.Module):
         decoder_norm: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.source_embedding = source_embedding
-        self.encoder = nn.ModuleList(encoder)
-        self.target_embedding = target_embedding
-        self.decoder = nn.ModuleList(decoder)
+        self.source_embedding = source_embedding  # random weights are drawn in the order of these lines: as they stand,
+        self.target_embedding = target_embedding  # a seed gives the weights that it has always given
         self.head = head
+        self.encoder = nn.ModuleList(encoder)
+        self.decoder = nn.ModuleList(decoder)
         self.encoder_norm = nn.Identity() if encoder_norm is None else encoder_norm
         self.decoder_norm = nn.Identity() if decoder_norm is None else decoder_norm
 
@@ -350,14 +350,15 @@ def _through(
     if not blocks:
         return x
     B, T, _ = x.shape
-    H = blocks[0].attention.n_heads
+    layers: list[Block] = list(blocks)  # type: ignore[arg-type]  # a ModuleList forgets of what
+    H = layers[0].attention.n_heads
     mask = resolve_mask(mask, (B, H, T, T + (cache[0].length if cache else 0)), x.device)
     if memory is not None:
         memory_mask = resolve_mask(memory_mask, (B, H, T, memory.shape[1]), x.device)
-    rotary = next((block.attention.rotary for block in blocks if block.attention.rotary is not None), None)
+    rotary = next((block.attention.rotary for block in layers if block.attention.rotary is not None), None)
     if rotary is not None:
         positions = rotary.rotation(positions, x.dtype)
-    for layer, block in enumerate(blocks):
+    for layer, block in enumerate(layers):
         x = block(
             x,
             mask=mask,

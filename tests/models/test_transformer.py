@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import close, copy_layer, masks, randomise
 from torch import nn
 
+from reference import close, copy_layer, masks, randomise
 from transformer_lib.architectures import Embedding, EncoderDecoder
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm, PreNorm
@@ -116,6 +116,13 @@ def test_weights_come_from_the_generator():
     first, second = (transformer(TransformerConfig(**SMALL), torch.Generator().manual_seed(1)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert first.head.weight.std().item() == pytest.approx(16**-0.5, rel=0.15)
+
+
+def test_a_seed_gives_the_weights_that_it_has_always_given():
+    model = transformer(TransformerConfig(**SMALL, source_vocab_size=11), torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    for embedding, vocab_size in ((model.source_embedding, 11), (model.target_embedding, 13)):  # then all layers
+        assert torch.equal(embedding.tokens.weight, torch.empty(vocab_size, 16).normal_(0, 0.25, generator=generator))
 
 
 def test_a_copy_is_a_model_of_its_own():
