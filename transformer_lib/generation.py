@@ -150,7 +150,7 @@ def generate(model: LanguageModel, prompt: Prompt, max_new_tokens: int, **settin
 def _as_batch(model: nn.Module, prompt: Prompt, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
     """Prompts (B, T) and their lengths (B,), on the model's device if they were lists."""
     if not isinstance(prompt, Tensor):
-        rows = [prompt] if all(isinstance(token, int) for token in prompt) else prompt
+        rows: Sequence[Any] = [prompt] if all(isinstance(token, int) for token in prompt) else prompt
         padded = list(zip_longest(*rows, fillvalue=0))  # (T, B)
         device = next(model.parameters()).device
         lengths = torch.tensor([len(row) for row in rows], device=device) if lengths is None else lengths
