@@ -61,6 +61,19 @@ def divided_by_the_scale(logits, target, scale):
 
 
 @softmax_gradient.mistake
+def the_scale_reaches_only_the_belief(logits, target, scale):
+    """You multiply the probabilities by the scale, but not the 1 of the target. The chain rule puts the factor in front
+    of the whole difference."""
+    return scale * _softmax(scale * logits) - _target(logits, target)
+
+
+@softmax_gradient.mistake
+def the_scale_taken_for_a_temperature(logits, target, scale):
+    """You divide the logits by the number, as a temperature does. Here the logits are multiplied by it."""
+    return (_softmax(logits / scale) - _target(logits, target)) / scale
+
+
+@softmax_gradient.mistake
 def uphill(logits, target, scale):
     """The sign is reversed: this is what happened minus what was believed. That is the direction of a *step*, but the
     gradient of the cost points uphill. Does the cost grow or shrink when the target's logit grows?"""
@@ -136,6 +149,36 @@ def every_row_weighs_the_same(counts):
     seen = counts.sum(axis=1, keepdims=True)
     rows = (counts / np.maximum(seen, 1))[seen[:, 0] > 0]
     return float(_entropy(rows).mean())
+
+
+@loss_floor.mistake
+def dead_rows_share_in_the_mean(counts):
+    """You average over all rows, and the dead ones count as rows without uncertainty. No pair begins in a dead row, so
+    how much should it weigh in a mean over the pairs?"""
+    rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return float(_entropy(rows).mean())
+
+
+@loss_floor.mistake
+def the_entropies_added_up(counts):
+    """You add up the entropies of the rows. The loss is a mean over pairs, so each row's entropy has to be weighted by
+    the share of the pairs that begin with its token."""
+    rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return float(_entropy(rows).sum())
+
+
+@loss_floor.mistake
+def a_smoothed_table(counts):
+    """Your table is smoothed, and smoothing costs something on the text that was counted. Which table is the best on
+    this very text?"""
+    smoothed = counts + 1
+    return float(-(counts * np.log(smoothed / smoothed.sum(axis=1, keepdims=True))).sum() / counts.sum())
+
+
+@loss_floor.mistake
+def an_even_guess(counts):
+    """That is the price of an even guess, the loss before the first step. The floor is where descent ends."""
+    return math.log(len(counts))
 
 
 @loss_floor.mistake
@@ -235,6 +278,21 @@ def dead_rows_are_divided_by_zero(counts, steps, learning_rate):
     """You divide by the sum of each row, and for a dead row this sum is 0, which leaves NaN. What is the gradient of a
     row that was never read?"""
     return _descent(counts, steps, learning_rate, divisor=counts.sum(axis=1, keepdims=True))
+
+
+@descend.mistake
+def dead_rows_sink(counts, steps, learning_rate):
+    """Each row moves by its own probabilities minus its own shares, so every row learns at the same speed, and the rows
+    that were never read move as well. How often does the mean over all pairs visit each row?"""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return _descent(shares, steps, learning_rate, divisor=1, rows=1)
+
+
+@descend.mistake
+def shares_of_the_text_against_shares_of_a_row(counts, steps, learning_rate):
+    """You compare the probabilities of a row, which sum to 1, with counts divided by the number of *all* pairs, which
+    do not. Weight the probabilities by the share of the pairs that begin with this token."""
+    return _descent(counts / counts.sum(), steps, learning_rate, divisor=1, rows=1)
 
 
 @descend.mistake
@@ -443,6 +501,9 @@ wider_window = Question(
     mistakes={
         427_140: "You scaled the whole network by 20/8. Only one of its matrices grows with the window.",
         341_712: "You doubled the network. Only one of its matrices grows, and the window does not double either.",
+        498_536: "You added twenty blocks of weights. Eight of them were there before.",
+        364_544: "Those are $W_1$ and $W_2$. The embeddings and the biases are parameters, too.",
+        613_224: "You made $W_2$ grow. Does the number of hidden units depend on the width of the window?",
         327_680: "That is $W_1$ alone. The embeddings, $W_2$, and the biases are there as well.",
         196_608: "That is what is added. How many parameters are there in all?",
         367_848: "You also added embeddings for the new positions. The table of embeddings has a row per character, "
