@@ -8,7 +8,15 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.jinja2glue import BuiltinTemplateLoader
 
+
+def lines_of_signature(found: re.Match) -> str:
+    """A signature of several lines, which Sphinx makes a list of definitions without terms."""
+    lines = re.sub(r"<dd>(.*?)</dd>", r'<span class="sig-line">\1</span>', found[1], flags=re.DOTALL)
+    return f'<span class="sig-lines">{lines}</span>'
+
+
 MENDS = [
+    (r"<dl>\s*((?:<dd><em class=\"sig-param\">(?:(?!</dl>)[\s\S])*?</dd>\s*)+)</dl>", lines_of_signature),
     # 1.5 MB of script that draws icons which the style sheets draw already
     (r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>\n?', ""),
     # settings for thebe, which is off
