@@ -61,7 +61,7 @@ serve: .venv/book ## a live preview that rebuilds as you edit
 recipes: .venv/test ## train again what the chapters load from trained/ (NAME=mlp for one)
 	$(PYTHON) tools/run_all.py recipes $(NAME)
 
-bench: .venv/test ## measure speed and memory beside other implementations (NAME=ngram for one)
+bench: .venv/bench ## measure speed and memory beside other implementations (NAME=ngram for one)
 	$(PYTHON) tools/run_all.py bench $(NAME)
 	$(PYTHON) bench/_table.py
 
@@ -69,6 +69,7 @@ lock: ## compile the hashed locks anew from requirements*.in (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.lock
 	echo torch | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --excludes - requirements-test.in -o requirements-test.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-lab.in -o requirements-lab.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-bench.in -o requirements-bench.lock
 
 clean: ## remove what was built, and the virtual environment
 	rm -rf _build .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -82,4 +83,7 @@ clean: ## remove what was built, and the virtual environment
 	@touch $@
 .venv/lab: requirements.lock requirements-test.lock requirements-lab.lock pyproject.toml tools/setup_env.py
 	@$(PY) tools/setup_env.py lab
+	@touch $@
+.venv/bench: requirements.lock requirements-test.lock requirements-bench.lock pyproject.toml tools/setup_env.py
+	@$(PY) tools/setup_env.py bench
 	@touch $@

@@ -2,6 +2,7 @@
 
 A row compares one figure of this library with the same figure of a peer. Both are run in turn, in one process of one
 thread, and cost CPU seconds: what else the machine does falls on both alike. The ratio is the median over the pairs.
+In every script it is above 1 where this library is the better.
 """
 
 import contextlib

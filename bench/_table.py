@@ -1,10 +1,10 @@
-"""All that `results/` holds as one table: what `make bench` ends with."""
+"""All that `results/` holds as one table: what `make bench` ends with. Above 1, this library is the better."""
 
 import json
 
 from _measure import RESULTS
 
-HEADINGS = ("task", "size", "beside", "ours", "theirs", "", "ratio")
+HEADINGS = ("task", "size", "beside", "ours", "theirs", "", "times as good")
 
 
 def line(row: dict) -> tuple[str, ...]:
@@ -14,6 +14,7 @@ def line(row: dict) -> tuple[str, ...]:
 
 
 def main() -> None:
+    print("The last column: how many times as good this library is. Above 1 it is the better, in every row.")
     for path in sorted(RESULTS.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
         versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())

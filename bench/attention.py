@@ -3,7 +3,7 @@
     python bench/attention.py [--rounds 30]
 
 Each row runs ours and theirs in turn, in one process of one thread, and compares CPU seconds: what else the machine
-does falls on both alike, and the ratio is the median over the pairs. A ratio under 1 is ours being faster.
+does falls on both alike, and the ratio is the median over the pairs: above 1 where ours is the faster.
 """
 
 import argparse
@@ -31,8 +31,8 @@ D = H * DH
 
 def row(name, rounds, ours, theirs):
     """Let the two take turns; print the median of each and of the ratios of the pairs."""
-    seconds = take_turns([theirs, ours], rounds)
-    other, mine = (1e3 * statistics.median(column) for column in zip(*seconds, strict=True))
+    seconds = take_turns([ours, theirs], rounds)
+    mine, other = (1e3 * statistics.median(column) for column in zip(*seconds, strict=True))
     ratio = ratios(seconds)[1]
     print(f"{name:56} {mine:9.3f} {other:9.3f} {ratio:7.3f}", flush=True)
 

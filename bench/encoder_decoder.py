@@ -7,9 +7,7 @@ has neither embeddings nor a head, so it is given ours.
 """
 
 import argparse
-import sys
 import time
-from pathlib import Path
 
 from _measure import OURS, Peer, compare, peak_megabytes, row, write  # first: it sets the number of threads
 
@@ -17,14 +15,35 @@ import torch  # isort: skip
 from torch import Tensor, nn
 
 from transformer_lib.architectures import EncoderDecoder
+from transformer_lib.attention import MultiHeadAttention
+from transformer_lib.block import Block
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.training import cross_entropy
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
-from reference import copy_layer  # as the tests of the block copy PyTorch's weights
-
 VOCAB, D_MODEL, N_LAYERS, N_HEADS, D_FF = 1000, 128, 2, 4, 512
+
+
+@torch.no_grad()
+def copy_attention(theirs: nn.MultiheadAttention, ours: MultiHeadAttention) -> None:
+    """Give theirs the weights of ours: it keeps the three projections one upon the other."""
+    maps = ours.w_q, ours.w_k, ours.w_v
+    theirs.in_proj_weight.copy_(torch.cat([m.weight for m in maps]))
+    theirs.in_proj_bias.copy_(torch.cat([m.bias for m in maps]))
+    theirs.out_proj.load_state_dict(ours.w_o.state_dict())
+
+
+def copy_layer(theirs: nn.Module, ours: Block) -> None:
+    """Give a layer of theirs, of an encoder or a decoder, the weights of ours."""
+    copy_attention(theirs.self_attn, ours.attention)
+    residuals = [ours.attention_residual, ours.feed_forward_residual]
+    if ours.cross_attention is not None:
+        copy_attention(theirs.multihead_attn, ours.cross_attention)
+        residuals.insert(1, ours.cross_residual)
+    for number, residual in enumerate(residuals, start=1):
+        getattr(theirs, f"norm{number}").load_state_dict(residual.norm.state_dict())
+    theirs.linear1.load_state_dict(ours.feed_forward.up.state_dict())
+    theirs.linear2.load_state_dict(ours.feed_forward.down.state_dict())
 
 
 class TorchTransformer(nn.Module):

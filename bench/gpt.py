@@ -25,7 +25,7 @@ from transformer_lib.architectures import LanguageModel
 from transformer_lib.generation import generate
 from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.pretrained.hugging_face import gpt2_from_hf
-from transformer_lib.runtime import store_by_columns
+from transformer_lib.runtime import fuse_projections, store_by_columns
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit.script, which it calls when imported
@@ -143,6 +143,7 @@ def rows_of(size: Size, rounds: int) -> list[dict]:
             rows += rows_of_pair("Training step", name, library, works, rounds, sequences * length)
     prompt = torch.randint(size.vocab_size, (1, PROMPT))
     for library, models in pairs(size).items():
+        fuse_projections(models[0])
         store_by_columns(models[0])
         works = [greedy(model.eval(), prompt, size.new) for model in models]
         if library == "transformers":

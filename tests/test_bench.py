@@ -1,15 +1,21 @@
 """What of the bench could be wrong and look right: its arithmetic, that peers are equal, and what it leaves behind."""
 
+import ast
 import importlib
 import json
 import math
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
+from transformer_lib.models.gpt import GPTConfig, gpt
+from transformer_lib.pretrained.gguf import GGUF
 
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 
@@ -112,3 +118,61 @@ def test_quality_is_timed_to_where_the_common_recipe_ends(bench):
     seconds, bits = curves["theirs"][-1]
     assert row["theirs"] == pytest.approx(seconds, rel=1e-2) and row["size"] == f"to {bits:.3f} bits per character"
     assert row["ours"] is not None and row["ratio"] > 0
+
+
+def test_no_script_imports_what_only_the_tests_find():
+    known = {path.stem for path in Path(__file__).parent.glob("*.py")}
+    for path in BENCH.glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+        assert not known & names, path.name
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit.script, which x-transformers calls
+def test_both_sides_are_compiled_and_in_training_mode(bench, monkeypatch):
+    gpt, compiled, seen = bench("gpt"), bench("compiled"), []
+    monkeypatch.setattr(nn.Module, "compile", lambda model, **how: seen.append((type(model).__name__, how)))
+    rows = compiled.rows_of(gpt.Size("tiny", 16, 1, 2, 11, (2, 8), 4), 1)
+    kinds = ["LanguageModel", "GPT2LMHeadModel", "LanguageModel", "TransformerWrapper"]
+    assert seen == [(kind, {"backend": "inductor"}) for kind in kinds]
+    assert [row["peer"].split()[0] for row in rows] == ["transformers", "x-transformers"]
+    assert all(row["ratio"] > 0 and row["task"] == "Training step, compiled" for row in rows)
+
+
+def test_a_file_in_8_bits_has_the_numbers_of_the_one_it_was_made_from(bench, tmp_path):
+    """llama.cpp is not needed for it: the library reads the file back."""
+    quantizer, names = bench("llama_cpp"), {"a.weight": (4, 64), "b.weight": (5,), "c.weight": (3, 32)}
+    text = b"".join(struct.pack("<Q", len(t)) + t for t in (b"general.name",)) + struct.pack("<IQ", 8, 3) + b"toy"
+    tensors = {n: torch.randn(shape, generator=torch.Generator().manual_seed(len(n))) for n, shape in names.items()}
+    entries, data = b"", b""
+    for name, tensor in tensors.items():
+        sizes = struct.pack(f"<I{tensor.ndim}Q", tensor.ndim, *reversed(tensor.shape))
+        entries += struct.pack("<Q", len(name)) + name.encode() + sizes + struct.pack("<IQ", 0, len(data))
+        data += tensor.numpy().tobytes() + bytes(-tensor.numel() * 4 % 32)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 3, 1) + text + entries
+    (source := tmp_path / "plain.gguf").write_bytes(head + bytes(-len(head) % 32) + data)
+    quantizer.write_q8_0(source, tmp_path / "wide.gguf")
+    plain, wide = GGUF(source), GGUF(tmp_path / "wide.gguf")
+    assert wide.metadata == plain.metadata == {"general.name": "toy"} and list(wide) == list(plain) == list(names)
+    assert [wide.format(name) for name in names] == ["Q8_0", "F32", "Q8_0"]
+    assert torch.equal(wide["b.weight"], tensors["b.weight"])
+    for name in ("a.weight", "c.weight"):
+        blocks, read = tensors[name].reshape(-1, 32), wide[name].reshape(-1, 32)
+        step = blocks.abs().amax(dim=1, keepdim=True) / 127
+        assert ((read - blocks).abs() <= 0.5 * step + 1e-3 * blocks.abs()).all() and not torch.equal(read, blocks)
+    assert quantizer.weight_bytes(wide) == (8 + 3) * 34 + 5 * 4
+
+
+def test_the_step_that_is_exported_continues_a_text(bench):
+    onnx = bench("onnx_runtime")
+    sizes = {"vocab_size": 11, "d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32}
+    model, tokens = gpt(GPTConfig(context_length=8, **sizes)).eval(), torch.arange(8)[None]
+    cache = model.new_cache(8)
+    with torch.no_grad():
+        model(tokens[:, :7], cache=cache)
+        past = [[layer.read()[i] for layer in cache] for i in (0, 1)]
+        logits, *new = onnx.Step(model)(tokens[:, 7:], *past)
+        torch.testing.assert_close(logits, model(tokens[:, 7:], cache=cache))
+    expected = [half[:, :, 7:] for layer in cache for half in layer.read()]
+    torch.testing.assert_close(new, expected)

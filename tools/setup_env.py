@@ -1,8 +1,8 @@
-"""Make the virtual environment that the Makefile's commands run in: `python tools/setup_env.py book`, `test` or `lab`.
+"""Make the virtual environment that the Makefile's commands run in: `python tools/setup_env.py GROUP`.
 
-`book` is what building the site needs; `test` adds PyTorch, the checks and the data, and `lab` JupyterLab. Standard
-library only, and no syntax newer than Python 3.7, so that an old Python can still read the line that says it is too
-old.
+`book` is what building the site needs; `test` adds PyTorch, the checks and the data, `lab` JupyterLab,
+and `bench` the runtimes that are measured beside the library. Standard library only, and no syntax newer than Python
+3.7, so that an old Python can still read the line that says it is too old.
 
 A set-up that was interrupted leaves the file `unfinished` in the environment, and the next one starts from nothing: a
 half-written package looks installed, so nothing in such an environment can be trusted.
@@ -27,6 +27,7 @@ UNFINISHED = os.path.join(ENVIRONMENT, "unfinished")
 LOCKS = {"book": ["requirements.lock"]}
 LOCKS["test"] = LOCKS["book"] + ["requirements-test.lock"]
 LOCKS["lab"] = LOCKS["test"] + ["requirements-lab.lock"]
+LOCKS["bench"] = LOCKS["test"] + ["requirements-bench.lock"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # What pip prints -> what it means and what to do. The first that is found in its output is shown.
@@ -215,7 +216,7 @@ def set_up(group):
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        sys.exit("usage: python tools/setup_env.py book|test|lab")
+        sys.exit("usage: python tools/setup_env.py book|test|lab|bench")
     try:
         set_up(sys.argv[1])
     except SetUpError as error:

@@ -162,6 +162,15 @@ def test_a_failed_installation_is_not_taken_for_a_finished_one(setup_env, monkey
     assert Path(setup_env.UNFINISHED).exists()
 
 
+def test_what_is_measured_beside_the_library_is_installed_for_the_bench_alone(setup_env):
+    assert setup_env.LOCKS["bench"] == [*setup_env.LOCKS["test"], "requirements-bench.lock"]
+    pinned = {name: (ROOT / name).read_text(encoding="utf-8") for name in setup_env.LOCKS["bench"]}
+    for package in ("onnxruntime", "xllamacpp"):
+        assert [name for name, lock in pinned.items() if f"\n{package}==" in f"\n{lock}"] == ["requirements-bench.lock"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "\nbench: .venv/bench " in makefile and "\ntest: .venv/test " in makefile
+
+
 def test_make_alone_lists_every_command():
     listed = subprocess.run(
         ["make", "-C", str(ROOT), "--no-print-directory"], capture_output=True, text=True, check=True
