@@ -4,10 +4,10 @@
 
 Half a minute of one core. The file holds 4-bit weights with a scale and an offset for each 32 (Q4_1), and the head in
 8 bits; llama.cpp reads it as it is. For 8 bits (Q8_0) its matrices are rounded again, from the same numbers, and
-written to a file of the same metadata. Ours has a scale for each row in 8 bits, and for each 32 weights in 4 (`quantize`).
+written to a file of the same metadata. Ours has a scale for each row in 8 bits, and for each 32 weights in 4.
 llama.cpp rounds the inputs of a product to 8 bits too, ours to bfloat16: the formats are alike, not equal, and so the
-texts may part. CPU seconds of one thread; a token is the time of `tokens` + 1 of them less that of one, which reads the
-prompt. The bound is a copy's bandwidth over the bytes of the weights.
+texts may part. CPU seconds of one thread; a token is the time of `tokens` + 1 of them less that of one, which reads
+the prompt. The bound is a copy's bandwidth over the bytes of the weights.
 """
 
 import argparse

@@ -12,6 +12,7 @@
     training                       train, evaluate, save, load
     sampling, generation           the next token, and whole texts
     pretrained                     smollm2, minilm, whisper_tiny_en; models of transformers, in and out
+    runtime, quantization          fewer calls a token; weights in 8 or 4 bits
     inspection, plotting           what attention looks at, what depends on what, and pictures of it
 
 Import what you need from its module: `from transformer_lib.models.gpt import GPTConfig, gpt`. Nothing is imported here,
