@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docutils import nodes
-from figures.style import stylesheet
 from sphinx.application import Sphinx
+
+from figures.style import stylesheet
 
 DRAWING = re.compile(r'\s*<svg[^>]* class="drawing[ "]')
 STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
