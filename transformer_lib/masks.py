@@ -158,15 +158,16 @@ def validate_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
     """
     if mask.dtype != torch.bool:
         raise TypeError(f"mask of {mask.dtype} must be torch.bool, True where a query may attend: use mask.bool()")
-    if len(scores_shape) == 4 and mask.ndim == 3:
+    shape = mask.shape
+    if len(shape) == 3 and len(scores_shape) == 4:
         raise ValueError(
-            f"mask of shape {tuple(mask.shape)} must be (T, S) or (B, H, T, S): with three dimensions the first would "
-            f"be read as heads. For a mask of each sequence give (B, 1, T, S), mask[:, None]"
+            f"mask of shape {tuple(shape)} must be (T, S) or (B, H, T, S): with three dimensions the first would be "
+            "read as heads. For a mask of each sequence give (B, 1, T, S), mask[:, None]"
         )
-    sizes = zip(reversed(mask.shape), reversed(scores_shape), strict=False)
-    if mask.ndim > len(scores_shape) or any(size != 1 and size != wanted for size, wanted in sizes):
+    sizes = zip(reversed(shape), reversed(scores_shape), strict=False)
+    if len(shape) > len(scores_shape) or any(size != 1 and size != wanted for size, wanted in sizes):
         raise ValueError(
-            f"mask of shape {tuple(mask.shape)} must broadcast to the scores, {tuple(scores_shape)}: (T, S) for all, "
+            f"mask of shape {tuple(shape)} must broadcast to the scores, {tuple(scores_shape)}: (T, S) for all, "
             "or (B, 1, T, S) with a mask for each sequence; padding_mask gives (B, 1, 1, S)"
         )
     if values_are_at_hand(mask):
@@ -175,7 +176,7 @@ def validate_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
 
 def validate_rows(mask: Bool[Tensor, "..."]) -> None:
     """Raise a ValueError that names the first query that could attend to nothing."""
-    if mask[..., 0].all():  # most masks show everyone the first key, and this is quick to see
+    if mask.select(-1, 0).all():  # most masks show everyone the first key, and this is quick to see
         return
     open_rows = mask.view(torch.uint8).amax(dim=-1)  # mask.any(dim=-1), forty times as fast where rows are long
     if not open_rows.all():

@@ -139,28 +139,28 @@ class Rotary(nn.Module):
             if (positions.d_head, positions.base) == (self.d_head, self.base):
                 return positions
             positions = positions.positions
-        angles = _angles(positions, self.d_head, self.base, torch.promote_types(dtype, torch.float32))
+        exact = torch.promote_types(dtype, torch.float32)
+        frequencies = _frequencies(self.d_head, self.base, exact, positions.device)
+        # With the sign on the first half's frequencies, cos stays as it is and sin becomes the -sin that is wanted there.
+        angles = positions[..., None] * torch.cat((-frequencies, frequencies))
         if positions.ndim == 2:
-            angles = angles[:, None]  # (B, 1, T, Dh/2): the same for every head
-        cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
-        both_halves = torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
-        return Rotation(*both_halves, positions, self.d_head, self.base)
+            angles = angles[:, None]  # (B, 1, T, Dh): the same for every head
+        return Rotation(angles.cos().to(dtype), angles.sin().to(dtype), positions, self.d_head, self.base)
 
     def extra_repr(self) -> str:
         """What print(model) shows."""
         return f"d_head={self.d_head}, base={self.base:g}"
 
 
-def _angles(positions: Tensor, width: int, base: float, dtype: torch.dtype) -> Tensor:
-    """Position times frequency, for width/2 frequencies: (T,) -> (T, width/2), in radians."""
-    frequencies = 1.0 / base ** (torch.arange(0, width, 2, dtype=dtype, device=positions.device) / width)
-    return positions[..., None] * frequencies
+def _frequencies(width: int, base: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Radians a position, of each of the width/2 pairs of features."""
+    return 1.0 / base ** (torch.arange(0, width, 2, dtype=dtype, device=device) / width)
 
 
 def _sines(positions: Tensor, d_model: int, base: float) -> Tensor:
     _validate_even("d_model", d_model)
     exact = torch.float32 if positions.device.type == "mps" else torch.float64  # MPS has no float64
-    angles = _angles(positions, d_model, base, exact)
+    angles = positions[..., None] * _frequencies(d_model, base, exact, positions.device)
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(start_dim=-2).to(torch.get_default_dtype())
 
 
