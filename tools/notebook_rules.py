@@ -8,6 +8,8 @@ from pathlib import Path
 
 FIGURE_BYTES, NOTEBOOK_BYTES = 40_000, 400_000
 LINE_CHARACTERS, CELL_LINES = 76, 25  # a code line longer than this wraps on the page
+HIDDEN = {"hide-input", "remove-cell"}  # cells that a page folds or leaves out may be written as a module is
+HIDDEN_CHARACTERS, HIDDEN_LINES = 120, 40
 IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
 DRAWING = re.compile(
     r'\s*<svg[^>]* class="drawing[ "][^>]*>'
@@ -43,11 +45,13 @@ def code_findings(cell: dict, source: str, number: int) -> Iterator[str]:
     if cell["execution_count"] != number:
         yield f"numbered {cell['execution_count']}, not {number}: nbval skips a cell without a number"
     lines = source.splitlines()
-    if len(lines) > CELL_LINES:
-        yield f"{len(lines)} lines; at most {CELL_LINES}"
+    hidden = HIDDEN & set(cell["metadata"].get("tags", []))
+    most_lines, most_characters = (HIDDEN_LINES, HIDDEN_CHARACTERS) if hidden else (CELL_LINES, LINE_CHARACTERS)
+    if len(lines) > most_lines:
+        yield f"{len(lines)} lines; at most {most_lines}"
     for line in lines:
-        if len(line) > LINE_CHARACTERS:
-            yield f"a line of {len(line)} characters; at most {LINE_CHARACTERS}: {line.strip()[:40]}…"
+        if len(line) > most_characters:
+            yield f"a line of {len(line)} characters; at most {most_characters}: {line.strip()[:40]}…"
 
 
 def output_findings(cell: dict) -> Iterator[str]:

@@ -134,7 +134,7 @@ class MultiHeadAttention(nn.Module):
         ValueError: If the sizes do not divide.
     """
 
-    hidden_maps = "w_q", "w_k", "w_v", "w_o"
+    hidden_maps: tuple[str, ...] = ("w_q", "w_k", "w_v", "w_o")
 
     def __init__(
         self,

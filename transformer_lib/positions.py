@@ -141,7 +141,7 @@ class Rotary(nn.Module):
             positions = positions.positions
         exact = torch.promote_types(dtype, torch.float32)
         frequencies = _frequencies(self.d_head, self.base, exact, positions.device)
-        # With the sign on the first half's frequencies, cos stays as it is and sin becomes the -sin that is wanted there.
+        # With the sign on the first half's frequencies, cos stays as it is and sin becomes the -sin wanted there.
         angles = positions[..., None] * torch.cat((-frequencies, frequencies))
         if positions.ndim == 2:
             angles = angles[:, None]  # (B, 1, T, Dh): the same for every head

@@ -23,6 +23,9 @@ class Int8Linear(nn.Module):
         plain: The map whose weight is rounded.
     """
 
+    q: Tensor
+    scale: Tensor
+
     def __init__(self, plain: nn.Linear) -> None:
         super().__init__()
         weight = plain.weight.detach().float()

@@ -174,6 +174,8 @@ ERROR = new_output("error", ename="ValueError", evalue="", traceback=[])
         (code("1", ERROR), "ends in an error: ValueError"),
         (code("a = 1\n" * 26), "26 lines; at most 25"),
         (code("#" * 77), "a line of 77 characters"),
+        (code("a = 1\n" * 41, tags=["remove-cell"]), "41 lines; at most 40"),
+        (code("#" * 121, tags=["hide-input"]), "a line of 121 characters"),
         (figure(png(300, noise=True)), "bytes; at most 40,000"),
         (figure(png(), words=REVERSED), "without mystnb.image.alt"),
         (figure(png(), words={"image": {"alt": "A"}, "figure": {"name": "a"}}), "without mystnb.figure.caption"),
