@@ -149,10 +149,8 @@ def counted(monkeypatch, module, name):
 def test_layers_share_what_is_made_once(monkeypatch):
     """The sines of the positions, the causal mask of a chunk after a cache, and the look through a mask."""
     model, tokens = language_model("rotary", n_layers=3), text(2, 7)
-    angles, built = (
-        counted(monkeypatch, positions_module, "_frequencies"),
-        counted(monkeypatch, masks_module, "causal_mask"),
-    )
+    angles = counted(monkeypatch, positions_module, "_frequencies")
+    built = counted(monkeypatch, masks_module, "causal_mask")
     looks = counted(monkeypatch, masks_module, "validate_rows")
     whole = model(tokens)
     assert (len(angles), len(built)) == (1, 0)

@@ -23,7 +23,7 @@ class FeedForward(nn.Module):
         dropout: Probability of dropping a hidden feature.
     """
 
-    hidden_maps = "up", "down"
+    hidden_maps: tuple[str, ...] = ("up", "down")
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class SwiGLU(nn.Module):
         d_ff: Hidden features, F.
     """
 
-    hidden_maps = "gate", "up", "down"
+    hidden_maps: tuple[str, ...] = ("gate", "up", "down")
 
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__()
