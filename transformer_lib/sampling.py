@@ -111,9 +111,6 @@ def penalize_repetition(
     return torch.where(seen, penalized, logits)
 
 
-penalise_repetition = penalize_repetition  # as chapter 5 of the first edition spelled it
-
-
 def next_token_probabilities(
     logits: Float[Tensor, "*B V"],
     *,
