@@ -2,11 +2,11 @@ import inspect
 
 import pytest
 import torch
+from comparisons import close, randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from reference import close, randomise
 from transformer_lib import masks as masks_module
 from transformer_lib import positions as positions_module
 from transformer_lib.architectures import Embedding, EncoderDecoder, LanguageModel, MaskedLanguageModel

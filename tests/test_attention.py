@@ -3,11 +3,11 @@ import math
 
 import pytest
 import torch
+from comparisons import close, copy_attention, masks, randomise, softmax_by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from reference import close, copy_attention, masks, randomise, softmax_by_hand
 from transformer_lib import masks as mask_module
 from transformer_lib.attention import (
     MultiHeadAttention,

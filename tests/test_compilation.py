@@ -8,11 +8,11 @@ import jaxtyping
 import pytest
 import torch
 import torch.nn.functional as F
+from comparisons import randomise
 from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounter
 from torch.export import Dim, export
 
-from reference import randomise
 from transformer_lib.generation import generate
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.bert import BertConfig, bert

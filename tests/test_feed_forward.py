@@ -1,9 +1,9 @@
 import torch
+from comparisons import close, randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from reference import close, randomise
 from transformer_lib.feed_forward import FeedForward, SwiGLU
 
 BENDS = {

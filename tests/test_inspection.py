@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from comparisons import randomise
 from torch import nn
 
-from reference import randomise
 from transformer_lib.architectures import LanguageModel
 from transformer_lib.attention import MultiHeadAttention, attention, attention_weights
 from transformer_lib.cache import KVCache

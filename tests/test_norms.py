@@ -1,10 +1,10 @@
 import pytest
 import torch
+from comparisons import close, randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from reference import close, randomise
 from transformer_lib.norms import LayerNorm, RMSNorm
 
 PEERS = [(LayerNorm, nn.LayerNorm), (RMSNorm, nn.RMSNorm)]

@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
+from comparisons import close
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import close
 from transformer_lib.positions import LearnedPositions, Rotary, SinusoidalPositions, sinusoidal_positions
 
 even = st.integers(1, 8).map(lambda n: 2 * n)

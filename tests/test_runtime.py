@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import torch
+from comparisons import randomise
 
-from reference import randomise
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.feed_forward import SwiGLU
 from transformer_lib.generation import generate

@@ -1,7 +1,7 @@
 import pytest
 import torch
+from comparisons import close, randomise
 
-from reference import close, randomise
 from transformer_lib.inspection import dependency_mask
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.bert import BertConfig, bert, bert_for_pre_training

@@ -2,8 +2,8 @@ import math
 
 import pytest
 import torch
+from comparisons import randomise
 
-from reference import randomise
 from transformer_lib.feed_forward import FeedForward
 from transformer_lib.inspection import assert_cache_exact, assert_causal
 from transformer_lib.models.gpt import GPTConfig, gpt

@@ -1,7 +1,7 @@
 import pytest
 import torch
+from comparisons import randomise
 
-from reference import randomise
 from transformer_lib.inspection import assert_cache_exact, assert_causal
 from transformer_lib.models.llama import LlamaConfig, llama
 

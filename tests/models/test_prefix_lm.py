@@ -1,9 +1,9 @@
 import pytest
 import torch
+from comparisons import randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference import randomise
 from transformer_lib.inspection import dependency_mask
 from transformer_lib.masks import prefix_mask
 from transformer_lib.models.gpt import GPTConfig, gpt

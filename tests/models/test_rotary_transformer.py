@@ -1,8 +1,8 @@
 import pytest
 import torch
+from comparisons import close, copy_layer, randomise
 from torch import nn
 
-from reference import close, copy_layer, randomise
 from transformer_lib.generation import beam_search
 from transformer_lib.masks import causal_mask
 from transformer_lib.models.rotary_transformer import rotary_transformer

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from comparisons import close, randomise
 
-from reference import close, randomise
 from transformer_lib.models.bert import BertConfig, bert
 from transformer_lib.models.sentence_encoder import SentenceEncoder
 

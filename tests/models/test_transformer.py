@@ -2,11 +2,11 @@ import copy
 
 import pytest
 import torch
+from comparisons import close, copy_layer, masks, randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from reference import close, copy_layer, masks, randomise
 from transformer_lib.architectures import Embedding, EncoderDecoder
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PostNorm, PreNorm

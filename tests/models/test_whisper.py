@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from comparisons import close, randomise
 
-from reference import close, randomise
 from transformer_lib.block import PreNorm
 from transformer_lib.models.whisper import WhisperConfig, whisper
 

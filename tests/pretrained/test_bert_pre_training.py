@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from comparisons import close, randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import BertConfig as TheirConfig
 from transformers import BertForMaskedLM, BertForPreTraining
 
-from reference import close, randomise
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.bert import BertConfig, bert_for_pre_training
 from transformer_lib.pretrained.hugging_face import bert_for_pre_training_from_hf, to_hf

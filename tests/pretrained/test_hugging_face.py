@@ -6,11 +6,11 @@ import sys
 import pytest
 import torch
 import transformers
+from comparisons import close, randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from reference import close, randomise
 from transformer_lib.masks import padding_mask
 from transformer_lib.models.bert import BertConfig, bert
 from transformer_lib.models.gpt import GPTConfig, gpt

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from comparisons import randomise
 from gguf_files import gguf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference import randomise
 from transformer_lib.pretrained.gguf import GGUF
 from transformer_lib.pretrained.llama_gguf import llama_from_gguf, tokenizer_from_gguf
 from transformer_lib.tokenizers.bpe import BYTES, BPETokenizer

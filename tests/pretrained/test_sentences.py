@@ -6,9 +6,9 @@ import pytest
 import tokenizers
 import torch
 import transformers
+from comparisons import randomise
 from safetensors.torch import load_file, save_file
 
-from reference import randomise
 from transformer_lib.data import weights
 from transformer_lib.pretrained import embed, minilm
 from transformer_lib.pretrained.sentences import sentence_encoder_from_files

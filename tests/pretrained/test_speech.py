@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from comparisons import randomise
 from ctranslate2_files import from_transformers, into_transformers, model_bin
 
-from reference import randomise
 from transformer_lib.data import recordings, weights
 from transformer_lib.pretrained import transcribe, whisper_tiny_en
 from transformer_lib.pretrained.ctranslate2 import CTranslate2

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from comparisons import randomise
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from reference import randomise
 from transformer_lib.models.bert import BertConfig
 from transformer_lib.models.builders import builders, registered
 from transformer_lib.models.gpt import GPTConfig

@@ -3,9 +3,9 @@ import math
 
 import pytest
 import torch
+from comparisons import close, randomise
 from torch import nn
 
-from reference import close, randomise
 from transformer_lib.models.bert import BertConfig, bert_for_pre_training
 from transformer_lib.training import PassageSampler, mask_tokens, masked_token_loss, pre_training_loss
 from transformer_lib.training.masking import IGNORE
