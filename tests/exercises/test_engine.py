@@ -412,12 +412,12 @@ def test_a_mistake_must_have_a_hint_and_the_same_arguments():
 
 
 def test_unknown_exercises_are_named_with_those_that_are_near(capsys):
-    assert (
-        diagnose("01.bigram_count").message == "01.bigram_count: no exercise has this name. There is 01.bigram_counts."
+    assert diagnose("01.bigram_count").message.startswith(
+        "01.bigram_count: no exercise has this name. There is 01.bigram_counts"
     )
     assert "There is 01.bigram_counts" in diagnose("01.nothing_like_it").message
     message = " ".join(diagnose("1.bigram_counts").message.split())
-    assert message.startswith("1.bigram_counts: no chapter of that number has exercises; there are 01, 02, 03, ")
+    assert message.startswith("1.bigram_counts: no chapter of that number has exercises; there are 00, 01, 02, ")
     assert message.endswith(f"{list(exercises.CHAPTERS)[-1]}.")
     assert diagnose(scaled, "01.scaled").message == (
         'check: the exercise comes first, as a text, and then the answer:\ncheck("01.…", …)'
