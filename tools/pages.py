@@ -6,6 +6,7 @@ lists the pages over their limits; a page has limits once it says what it needs 
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -106,7 +107,11 @@ def find(names: list[str], root: Path = ROOT) -> list[Path]:
 
 def check(paths: list[Path]) -> list[str]:
     """One line for each limit that a page of the second edition is over."""
-    reports = [Report(path.stem, read_page(path)) for path in paths]
+    return excesses(Report, paths)
+
+
+def excesses(kind: type, paths: list[Path]) -> list[str]:
+    reports = [kind(path.stem, read_page(path)) for path in paths]
     return [excess for report in reports if report.page.second_edition for excess in report.excesses()]
 
 
@@ -121,23 +126,29 @@ def table(rows: list[list[str]]) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a chapter's file name; default: all")
+def run(kind: type, columns: tuple[str, ...], find: Callable, *, doc: str, command: str, limits: str) -> None:
+    """The command line of a report: a table of rows, the details of pages that are named, or `--check`."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a page's file name; default: all")
     parser.add_argument("--check", action="store_true", help="list what is over its limit, and fail")
     parser.add_argument("--root", type=Path, default=ROOT, help="another tree, such as an older one")
     arguments = parser.parse_args()
     paths = find(arguments.names, arguments.root)
     if arguments.check:
-        if findings := check(paths):
-            raise SystemExit("\n".join([*findings, "`make pages NAME=…` shows where"]))
+        if findings := excesses(kind, paths):
+            raise SystemExit("\n".join([*findings, f"`{command} NAME=…` shows where"]))
         return
-    reports = [Report(path.stem, read_page(path)) for path in paths]
-    print(table([list(COLUMNS), *(report.row() for report in reports)]))
-    print(f"\n! over a limit: {MINUTES} minutes, {PLUMBING:.0%} plumbing, {CELL_LINES} lines   * held to the limits")
+    reports = [kind(path.stem, read_page(path)) for path in paths]
+    print(table([list(columns), *(report.row() for report in reports)]))
+    print(f"\n! over a limit: {limits}\n* held to the limits")
     if arguments.names:
         for report in reports:
             print("", report.name, *report.details(), sep="\n")
+
+
+def main() -> None:
+    limits = f"{MINUTES} minutes, {PLUMBING:.0%} plumbing, {CELL_LINES} lines"
+    run(Report, COLUMNS, find, doc=__doc__, command="make pages", limits=limits)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Prose is what Markdown says, without code, formulas, quotations, headings and ta
 words are looked at.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from pages import ROOT, marked, table
+from pages import ROOT, excesses, marked, run
 
 sys.path.append(str(ROOT / "_ext"))
 
-from reading import CITATION, CODE, MATH, Page, Passage, count_words, read_page
+from reading import CITATION, CODE, MATH, Page, Passage, count_words
 
 SHORT, SHORT_SHARE = 8, 1 / 8  # at most one sentence in eight has fewer than eight words
 MEAN = (12, 24)
@@ -198,30 +197,12 @@ def find(names: list[str], root: Path = ROOT) -> list[Path]:
 
 def check(paths: list[Path]) -> list[str]:
     """One line for each limit that a page of the second edition is over."""
-    reports = [Report(path.stem, read_page(path)) for path in paths]
-    return [excess for report in reports if report.page.second_edition for excess in report.excesses()]
+    return excesses(Report, paths)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="the start of a page's file name; default: all")
-    parser.add_argument("--check", action="store_true", help="list what is over its limit, and fail")
-    parser.add_argument("--root", type=Path, default=ROOT, help="another tree, such as an older one")
-    arguments = parser.parse_args()
-    paths = find(arguments.names, arguments.root)
-    if arguments.check:
-        if findings := check(paths):
-            raise SystemExit("\n".join([*findings, "`make prose NAME=…` shows where"]))
-        return
-    reports = [Report(path.stem, read_page(path)) for path in paths]
-    print(table([list(COLUMNS), *(report.row() for report in reports)]))
-    print(
-        f"\n! over a limit: {SHORT_SHARE:.1%} short, mean {MEAN[0]} to {MEAN[1]}, {BARE_SHARE:.0%} bare, no banned word"
-    )
-    print("* held to the limits")
-    if arguments.names:
-        for report in reports:
-            print("", report.name, *report.details(), sep="\n")
+    limits = f"{SHORT_SHARE:.1%} short, mean {MEAN[0]} to {MEAN[1]}, {BARE_SHARE:.0%} bare, no banned word"
+    run(Report, COLUMNS, find, doc=__doc__, command="make prose", limits=limits)
 
 
 if __name__ == "__main__":
