@@ -16,12 +16,15 @@
   const WHOLE = { heads: [], layers: [], feedForwards: [], positions: false, mask: false };
 
   class GPT extends Transformer {
+    /** The bias of a layer; a model without biases has none in its norms either. */
+    bias(name) { return this.config.bias ? this.tensor(`${name}.bias`) : null; }
+
     linear(name, x, O = this.config.d_model) {
-      return linear(x, this.tensor(`${name}.weight`), this.config.bias ? this.tensor(`${name}.bias`) : null, O);
+      return linear(x, this.tensor(`${name}.weight`), this.bias(name), O);
     }
 
     norm(name, x) {
-      return norm(x, this.tensor(`${name}.weight`), this.tensor(`${name}.bias`), this.config.norm_eps);
+      return norm(x, this.tensor(`${name}.weight`), this.bias(name), this.config.norm_eps);
     }
 
     /** Token vectors, and the vectors of where they stand if those are on: (T, D). */

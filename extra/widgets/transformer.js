@@ -87,7 +87,7 @@ BookWidgets.transformer = (() => {
     return weights;
   }
 
-  /** For each row of x (T, D): mean 0 and variance 1, then a learned scale and shift (D). */
+  /** For each row of x (T, D): mean 0 and variance 1, then a learned scale and, where there is one, a shift (D). */
   function norm(x, scale, shift, epsilon = EPSILON) {
     const D = scale.length, out = new Float32Array(x.length);
     for (let from = 0; from < x.length; from += D) {
@@ -95,7 +95,7 @@ BookWidgets.transformer = (() => {
       for (let i = 0; i < D; i++) mean += x[from + i] / D;
       for (let i = 0; i < D; i++) variance += (x[from + i] - mean) ** 2 / D;
       const size = 1 / Math.sqrt(variance + epsilon);
-      for (let i = 0; i < D; i++) out[from + i] = (x[from + i] - mean) * size * scale[i] + shift[i];
+      for (let i = 0; i < D; i++) out[from + i] = (x[from + i] - mean) * size * scale[i] + (shift ? shift[i] : 0);
     }
     return out;
   }

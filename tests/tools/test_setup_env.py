@@ -241,7 +241,9 @@ def test_each_group_gets_what_it_needs(setup_env, monkeypatch, group, steps):
 
 
 def test_make_lab_opens_the_chapters_after_its_set_up():
-    planned = subprocess.run(["make", "-n", "-B", "lab"], cwd=ROOT, capture_output=True, text=True, check=True)
+    planned = subprocess.run(
+        ["make", "--no-print-directory", "-n", "-B", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     set_up, *_, start = planned.stdout.strip().splitlines()
     assert set_up.endswith("tools/setup_env.py lab")
     assert "-m jupyterlab" in start and start.endswith(" chapters")
