@@ -15,7 +15,9 @@ head_reshape(T, H, Dh): view and transpose, place by place, and the mistake with
 kv_cache(steps): the scores computed at each step, without a cache and with one.
 low_rank(T, D, r): LoRA, the frozen W beside A and B.
 markov_chain(words, P): words as nodes, probabilities as arrows, dead ends.
+mask_panels({"causal": mask}, words, {"causal": works}): who may look at whom, and what a probe found.
 multi_head(T, D, H, weights=weights): split, attend, join, W_O.
+next_token_triangle(["t", "o", "␣", "b"]): what each position reads and must predict.
 pre_and_post_norm(): the block with its stream, both kinds side by side.
 probability_bars(labels, p, {"top-k 5": kept, "top-p 0.9": kept}): one distribution, and what each rule keeps of it.
 rope_plane(query, key, [(5, 2), (9, 6)], theta): a query and a key turned by their positions.
@@ -33,6 +35,7 @@ from figures.counting import back_off, markov_chain
 from figures.drawing import Drawing
 from figures.heads import head_reshape, multi_head
 from figures.learning import gradient_step, window_mlp
+from figures.masks import mask_panels, next_token_triangle
 from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, pre_and_post_norm, transformer_2017
 from figures.positions import rope_plane
 from figures.practice import data_parallel, kv_cache, low_rank
@@ -52,7 +55,9 @@ __all__ = [
     "kv_cache",
     "low_rank",
     "markov_chain",
+    "mask_panels",
     "multi_head",
+    "next_token_triangle",
     "pre_and_post_norm",
     "probability_bars",
     "rope_plane",

@@ -18,7 +18,9 @@ from figures import (
     kv_cache,
     low_rank,
     markov_chain,
+    mask_panels,
     multi_head,
+    next_token_triangle,
     pre_and_post_norm,
     probability_bars,
     rope_plane,
@@ -106,6 +108,24 @@ def adapter() -> Example:
     return low_rank(T, D, r), dict(x=x, W=W, A=A, B=B, output=x @ W + x @ A @ B)
 
 
+def crossing() -> Example:
+    """A mask over a memory that is longer than the target, and padded."""
+    T, S, real = 3, 6, 4
+    mask = (torch.arange(S) < real).expand(T, S)
+    words = {"cross": (["to", "be", "or"], "être ou ne pas ∅ ∅".split())}
+    return mask_panels({"cross": mask.tolist()}, [], {"cross": mask.tolist()}, others=words), dict(cross=mask)
+
+
+def panels() -> Example:
+    """Four masks, and a probe that found every one causal."""
+    past = torch.ones(6, 6, dtype=torch.bool).tril()
+    found = {"causal": past, "window": past.triu(-2), "everyone": past | True, "inverted": ~past}
+    works = dict.fromkeys(found, past.tolist())
+    return mask_panels(
+        {name: mask.tolist() for name, mask in found.items()}, "to be or not to be".split(), works
+    ), found
+
+
 def softmax(values: list[float]) -> list[float]:
     return torch.tensor(values).softmax(dim=0).tolist()
 
@@ -141,7 +161,10 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "low_rank": adapter,
     "markov_chain": lambda: alone(markov_chain(WORDS, CHAIN)),
     "markov_chain, round": lambda: alone(markov_chain(["a", "b", "c"], [[0.1, 0.9, 0], [0.5, 0, 0.5], [1, 0, 0]])),
+    "mask_panels": panels,
+    "mask_panels, cross": crossing,
     "multi_head": heads,
+    "next_token_triangle": lambda: alone(next_token_triangle(["t", "o", "␣", "b", "e", ","])),
     "pre_and_post_norm": block,
     "probability_bars": lambda: alone(probability_bars(TOKENS, ZIPF, [p > 0.03 for p in ZIPF])),
     "probability_bars, all": lambda: alone(probability_bars(TOKENS, ZIPF)),
