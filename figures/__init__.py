@@ -8,6 +8,7 @@ attention_flow(T, S, D, Dh, weights=weights, marked=(row, "it")): x and m, W_Q, 
 back_off("brew ta", counts, following): a context that was never seen, and the shorter one that was.
 data_parallel([1, 2, 4], batch): one training step on each number of processes.
 decoding_steps(source, target, p): what a decoder reads and writes at each step.
+drawers("CFHBADGE", asked=[2, 5], {"one head": (weights, "HH")}): what one and two heads find in a row of drawers.
 encoder_decoder_bert_gpt(): the three as one drawing with parts missing.
 gpt_beside_llama(): a block of each, what changed is framed.
 gradient_step(labels, before, target, after, row="q", rate=1.0): probabilities − target, and what one step changes.
@@ -33,7 +34,7 @@ words_attention(words, weights, query): what one word attends to in a sentence, 
 from figures.attention import attention_flow, softmax_bars, words_attention
 from figures.counting import back_off, markov_chain
 from figures.drawing import Drawing
-from figures.heads import head_reshape, multi_head
+from figures.heads import drawers, head_reshape, multi_head
 from figures.learning import gradient_step, window_mlp
 from figures.masks import mask_panels, next_token_triangle
 from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, pre_and_post_norm, transformer_2017
@@ -48,6 +49,7 @@ __all__ = [
     "back_off",
     "data_parallel",
     "decoding_steps",
+    "drawers",
     "encoder_decoder_bert_gpt",
     "gpt_beside_llama",
     "gradient_step",

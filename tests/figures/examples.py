@@ -11,6 +11,7 @@ from figures import (
     back_off,
     data_parallel,
     decoding_steps,
+    drawers,
     encoder_decoder_bert_gpt,
     gpt_beside_llama,
     gradient_step,
@@ -78,14 +79,23 @@ def lookup() -> Example:
 def heads() -> Example:
     """As MultiHeadAttention computes it, step by step."""
     T, D, H = 5, 8, 4
-    Q, K, V = (torch.randn(T, D) for _ in range(3))
-    q, k, v = (x.view(T, H, D // H).transpose(0, 1) for x in (Q, K, V))
+    x = torch.randn(T, D)
+    Q, K, V = (x @ torch.randn(D, D) for _ in range(3))
+    q, k, v = (part.view(T, H, D // H).transpose(0, 1) for part in (Q, K, V))
     weights = (q @ k.transpose(1, 2)).softmax(dim=-1)
     outputs = weights @ v
     joined = outputs.transpose(0, 1).reshape(T, D)
     W_O = torch.randn(D, D)
-    tensors = dict(Q=Q, K=K, V=V, weights=weights, outputs=outputs, joined=joined, W_O=W_O, output=joined @ W_O)
+    tensors = dict(x=x, Q=Q, K=K, V=V, weights=weights, outputs=outputs, joined=joined, W_O=W_O, output=joined @ W_O)
     return multi_head(T, D, H, weights=weights.tolist()), tensors
+
+
+def reshape() -> Example:
+    """As split_heads of chapter 9 does it."""
+    B, T, H, Dh = 2, 3, 2, 3
+    q = torch.arange(B * T * H * Dh).view(B, T, H * Dh)
+    cut = q.view(B, T, H, Dh)
+    return head_reshape(T, H, Dh), dict(q=q, cut=cut, heads=cut.transpose(1, 2))
 
 
 def block() -> Example:
@@ -151,12 +161,22 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "decoding_steps": lambda: alone(
         decoding_steps(["我", "是", "工程师"], ["[begin]", "I", "am", "an", "engineer", "[end]"], [0.98, 1, 0.9, 1, 1])
     ),
+    "drawers": lambda: alone(
+        drawers(
+            "CFHB",
+            [0, 2],
+            {
+                "one head": ([[0.4, 0.15, 0.35, 0.1]], ["C", "C"]),
+                "two heads": ([[0.98, 0.02, 0, 0], [0, 0.01, 0.99, 0]], ["C", "H"]),
+            },
+        )
+    ),
     "gpt_beside_llama": lambda: alone(gpt_beside_llama()),
     "encoder_decoder_bert_gpt": lambda: alone(encoder_decoder_bert_gpt()),
     "gradient_step": lambda: alone(
         gradient_step(WORDS, [0.2] * 5, CHAIN[2], softmax([-0.6] * 3 + [1.4, 0.4]), row="love", rate=3)
     ),
-    "head_reshape": lambda: (head_reshape(3, 2, 3), {"x": torch.arange(18).view(3, 6)}),
+    "head_reshape": reshape,
     "kv_cache": lambda: alone(kv_cache(5)),
     "low_rank": adapter,
     "markov_chain": lambda: alone(markov_chain(WORDS, CHAIN)),
