@@ -21,6 +21,9 @@ MENDS = [
     (r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>\n?', ""),
     # settings for thebe, which is off
     (r"<script type=\"text/x-thebe-config\">[^<]*</script>\s*<script>kernelName = '\w+'</script>", ""),
+    # settings that nothing on this site reads, in scripts that would have to run before the page shows
+    (r"<script>DOCUMENTATION_OPTIONS\.(?:pagename|search_as_you_type) = [^;<]*;</script>\n?", ""),
+    (r'<script src="([^"]*(?:searchtools|language_data|searchindex)\.js[^"]*)">', r'<script defer src="\1">'),
     # the button that unfolds a chapter's pages in the sidebar has no name
     (r'(<a class="[^"]*" href="[^"]*">([^<]*)</a><details[^>]*><summary)>', r'\1 aria-label="Pages of \2">'),
     # the theme says this twice
@@ -34,7 +37,7 @@ MENDS = [
 
 
 # what searches, on the pages that only lead to the one that does
-SEARCH = re.compile(r'(?:<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>\s*){3}')
+SEARCH = re.compile(r'(?:<script defer src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>\s*){3}')
 
 
 class MendedPages(BuiltinTemplateLoader):

@@ -1,16 +1,19 @@
 """What a page loads before it shows: only what is on it.
 
 MathJax comes with mathematics, and without its menu; style sheets and scripts with the thing they dress; the search
-scripts on the page that searches (bookfix). The icon fonts are cut to the theme's icons (tools/icon_font.py), and so
-are the rules for them. Each page says in a sentence or two what it is about.
+scripts on the page that searches (bookfix). No script holds up the text. The icon fonts are cut to the theme's icons
+(tools/icon_font.py), and the style sheets to the rules that can apply. Each page says in a sentence or two what it is
+about, and the site's address is the front page itself.
 """
 
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+import tinycss2
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -37,6 +40,9 @@ def fewer_files(app: Sphinx, page: str, template: str, context: dict, doctree: n
         unneeded.remove("mathjax")
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if not belongs(file, unneeded)]
+    for file in context["script_files"]:  # in their order, after the text is there
+        if getattr(file, "filename", None) and not {"defer", "async"} & set(file.attributes):
+            file.attributes["defer"] = "defer"
 
 
 def belongs(file: object, names: list[str]) -> bool:
@@ -92,9 +98,81 @@ def smaller_icons(app: Sphinx, exception: Exception | None) -> None:
         unused.unlink(missing_ok=True)
 
 
+def fewer_rules(app: Sphinx, exception: Exception | None) -> None:
+    """The style sheets without rules for classes that nothing on the site has or gives, and in one piece each."""
+    if exception or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    classes = classes_of(site)
+    for sheet in [*(site / "_static").glob("*.css"), *(site / "_static" / "styles").glob("*.css")]:
+        text = re.sub(r'@import ?"([^"]+)";', lambda found, at=sheet.parent: read(at / found[1]), read(sheet))
+        rules = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
+        sheet.write_text("\n".join(applicable(rules, classes)), encoding="utf-8")
+
+
+def read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def classes_of(site: Path) -> set[str]:
+    """Names of classes on the site's pages, and every word of its scripts, which may give them."""
+    found: set[str] = set()
+    for page in site.rglob("*.html"):
+        text = read(page)
+        for names in re.findall(r'class="([^"]*)"', text) + re.findall(r"<script[^>]*>([^<]+)<", text):
+            found.update(re.findall(r"[\w-]+", names))
+    for script in site.rglob("*.js"):
+        if "mathjax" not in script.parts and not script.stem.endswith(("-weights", "searchindex")):
+            found.update(re.findall(r"[\w-]+", read(script)))
+    return found
+
+
+def applicable(rules: Iterable, classes: set[str]) -> list[str]:
+    """The rules as text, without selectors that ask for a class that does not exist."""
+    kept = []
+    for rule in rules:
+        if rule.type == "qualified-rule":
+            selectors = [one.strip() for one in split_at_commas(rule.prelude)]
+            alive = [one for one in selectors if set(re.findall(r"\.(-?[A-Za-z_][\w-]*)", without_not(one))) <= classes]
+            if alive:
+                kept.append(f"{','.join(alive)}{{{tinycss2.serialize(rule.content).strip()}}}")
+        elif rule.type == "at-rule" and rule.lower_at_keyword in {"media", "supports"}:
+            inner = applicable(
+                tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True), classes
+            )
+            if inner:
+                kept.append(f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{''.join(inner)}}}")
+        else:
+            kept.append(rule.serialize())
+    return kept
+
+
+def split_at_commas(prelude: list) -> list[str]:
+    parts: list[list] = [[]]
+    for token in prelude:
+        if token == ",":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return [tinycss2.serialize(part) for part in parts]
+
+
+def without_not(selector: str) -> str:
+    """A selector without what it must not match, and without alternatives, of which one is enough."""
+    return re.sub(r":(not|is|where)\([^()]*(\([^()]*\)[^()]*)*\)", "", selector)
+
+
+def front_page_first(app: Sphinx, exception: Exception | None) -> None:
+    """index.html is the front page; Jupyter Book would write a page that sends readers on, one round trip later."""
+    if not exception and app.builder.format == "html":
+        shutil.copy(Path(app.outdir) / f"{app.config.root_doc}.html", Path(app.outdir) / "index.html")
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("doctree-read", describe)
     app.connect("html-page-context", add_description)
     app.connect("html-page-context", fewer_files, priority=950)
     app.connect("build-finished", smaller_icons)
+    app.connect("build-finished", fewer_rules, priority=900)  # when all pages and scripts are there
+    app.connect("build-finished", front_page_first)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,9 +10,9 @@
   const LENGTH = 240, PAUSE = 28; // characters written at a time, and milliseconds between two of them
   const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
-  /** The bigram table as a model: write(tokens) -> the natural logarithms of the next character's probabilities. */
+  /** The bigram table as a model: *write(tokens) -> the natural logarithms of the next character's probabilities. */
   function table({ counts, k }) {
-    return (tokens) => {
+    return function* (tokens) {
       const row = counts[tokens.at(-1)], total = row.reduce((sum, count) => sum + count + k, 0);
       return row.map((count) => Math.log((count + k) / total));
     };
@@ -22,12 +22,12 @@
   function network(gpt) {
     const { Reading } = BookWidgets.gpt_model, C = gpt.config.context_length;
     let reading = new Reading(gpt), from = 0;
-    return (tokens) => {
+    return function* (tokens) {
       if (tokens.length - from > C || tokens.length <= from) {
         from = Math.max(0, tokens.length - C / 2);
         reading = new Reading(gpt);
       }
-      for (const _ of reading.read(tokens.slice(from)));
+      yield* reading.read(tokens.slice(from));
       return reading.logits.at(-1);
     };
   }
@@ -51,7 +51,7 @@
   BookWidgets.front = { table, network, pick, draws, load };
 
   BookWidgets.register("front", (root, data) => {
-    const { symbols, temperature, prompts, facts } = data;
+    const { symbols, temperature, prompts, facts } = data, work = BookWidgets.inSlices(8); // scrolling stays smooth
     let model = "GPT", seed = 1, timer = 0, gpt = null, written = [], end = 0, writer = null, draw = draws(seed);
     const given = element("span", { class: "front-prompt" }), made = element("span", { class: "front-made" });
     const text = element("div", { class: "front-text", tabindex: 0, role: "group", "aria-label": "what the model writes" },
@@ -81,6 +81,7 @@
 
     async function start() {
       clearTimeout(timer);
+      work.stop();
       const mine = (timer = -1 - Math.random());
       fact.textContent = facts[model];
       draw = draws(seed);
@@ -101,9 +102,12 @@
       step(written.length);
     }
 
-    function step(first) {
-      const all = STILL.matches ? end : Math.min(written.length + 1, end);
-      while (written.length < all) written.push(pick(writer(written), temperature, draw(written.length - first)));
+    function* write(first, all) {
+      while (written.length < all) written.push(pick(yield* writer(written), temperature, draw(written.length - first)));
+    }
+
+    async function step(first) {
+      if (!(await work.run(write(first, STILL.matches ? end : Math.min(written.length + 1, end))))) return;
       made.textContent = written.slice(first).map((token) => symbols[token]).join("");
       root.dataset.characters = written.length - first;
       if (written.length < end) timer = setTimeout(step, PAUSE, first);

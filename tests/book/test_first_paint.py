@@ -3,7 +3,9 @@
 import json
 import re
 
+import first_paint
 import pytest
+import tinycss2
 from bs4 import BeautifulSoup
 from conftest import ROOT
 from notebook_trials import code, notebook
@@ -49,6 +51,41 @@ def test_pages_load_what_is_on_them(site):
         loaded = {page for page, known in (("plain", plain), ("formulas", formulas), ("cells", cells)) if name in known}
         assert loaded == pages, name
     assert {"searchindex", "searchtools"} <= files(site, "search.html")
+
+
+def test_no_script_holds_up_the_text(site):
+    for page in [*PAGES, "search"]:
+        found = BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+        scripts = found.select("script[src]")
+        assert len(scripts) >= 5 and all({"defer", "async"} & set(script.attrs) for script in scripts), page
+
+
+def test_style_sheets_keep_the_rules_that_can_apply():
+    css = """
+    .here, .gone > .here, p.here.gone { color: red }
+    .given:hover { color: red } .gone { color: red } #id td { color: red }
+    .here:not(.gone) { color: red } .here:is(.gone, .given) { color: red }
+    @media (width > 9px) { .gone { color: red } .here { margin: 0 } } @media print { .gone { color: red } }
+    @font-face { font-family: F }
+    """
+    rules = tinycss2.parse_stylesheet(css, skip_whitespace=True)
+    assert first_paint.applicable(rules, {"here", "given"}) == [
+        ".here{color: red}",
+        ".given:hover{color: red}",
+        "#id td{color: red}",
+        ".here:not(.gone){color: red}",
+        ".here:is(.gone, .given){color: red}",
+        "@media (width > 9px) {.here{margin: 0}}",
+        "@font-face { font-family: F }",
+    ]
+
+
+def test_a_site_s_style_sheets_are_short_and_in_one_piece(site):
+    theme = (site / "_static" / "styles" / "pydata-sphinx-theme.css").read_text(encoding="utf-8")
+    assert len(theme) < 130_000 and ".bd-article" in theme and ".navbar-nav" in theme
+    assert not any("@import" in sheet.read_text(encoding="utf-8") for sheet in (site / "_static").rglob("*.css"))
+    cells = (site / "_static").glob("mystnb.*.css")
+    assert ".cell_output" in next(cells).read_text(encoding="utf-8")
 
 
 def test_pages_say_what_they_are_about(site):

@@ -107,7 +107,12 @@ def test_the_network_is_the_library_s_as_its_window_slides(ask):
     found = ask(
         """async ([text, lengths]) => {
             const write = BookWidgets.front.network(await BookWidgets.front.load());
-            return lengths.map((n) => [...write(text.slice(0, n))]);
+            return lengths.map((n) => {
+                const work = write(text.slice(0, n));
+                let step = work.next();
+                while (!step.done) step = work.next();
+                return [...step.value];
+            });
         }""",
         [text, lengths],
     )
@@ -124,7 +129,10 @@ def test_the_network_is_the_library_s_as_its_window_slides(ask):
 def test_the_table_is_the_bigram_model(ask):
     train = TOKENIZER.encode_array(shakespeare.load().train)
     model = NGramModel(2, TOKENIZER.vocab_size, AddK(DATA["k"])).fit(train)
-    found = ask("([data, tokens]) => tokens.map((token) => BookWidgets.front.table(data)([token]))", [DATA, TEXT[:9]])
+    found = ask(
+        "([data, tokens]) => tokens.map((token) => BookWidgets.front.table(data)([token]).next().value)",
+        [DATA, TEXT[:9]],
+    )
     for token, logs in zip(TEXT[:9], found, strict=True):
         np.testing.assert_allclose(np.exp(logs), model.probabilities([token]), rtol=1e-9)
 
