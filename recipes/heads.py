@@ -31,6 +31,7 @@ D = 32
 ITEMS, VALUES = 8, 8
 STEPS, BATCH, LEARNING_RATE = 300, 64, 5e-3
 HEADS = (1, 2, 4, 8, 16)
+TASKS = {"one thing": (1, False), "two things": (2, False), "two, then FFN": (2, True)}  # things wanted, an FFN
 REPEATS = {"vocab_size": 26, "length": 32, "shortest": 5, "longest": 16, "n_heads": 4, "n_layers": 2, "d_ff": D}
 REPEAT_STEPS, REPEAT_BATCH, REPEAT_LEARNING_RATE = 300, 32, 1e-2
 
@@ -156,25 +157,33 @@ def train_together(
     return {name: value.detach() for name, value in parameters.items()}
 
 
-def accuracies(make: Callable[[], Lookup], wanted: int) -> tuple[list[float], int]:
-    """Train a lookup with each seed; return how often all that was asked for came out right, and the parameters."""
-    models: list[nn.Module] = []
-    for seed in range(SEEDS):
+def train_lookups(make: Callable[[], Lookup], wanted: int, steps: int = STEPS, seeds: int = SEEDS) -> list[Lookup]:
+    """Train a lookup with each seed."""
+    models = []
+    for seed in range(seeds):
         torch.manual_seed(seed)
         models.append(make())
-    weights = train_together(models, lambda generator: lookups(BATCH, wanted, generator), STEPS, LEARNING_RATE)
-    inputs, targets = lookups(4000, wanted, torch.Generator().manual_seed(SEEDS))
-    scores = []
+    weights = train_together([*models], lambda generator: lookups(BATCH, wanted, generator), steps, LEARNING_RATE)
     for i, model in enumerate(models):
-        with torch.no_grad():
-            guesses = functional_call(model, {name: value[i] for name, value in weights.items()}, inputs).argmax(-1)
-        scores.append(round((guesses == targets).all(dim=1).double().mean().item(), 4))
-    attention = models[0].attention
-    return scores, sum(parameter.numel() for parameter in attention.parameters())
+        model.load_state_dict({name: value[i] for name, value in weights.items()})
+    return models
+
+
+def accuracies(models: list[Lookup]) -> list[float]:
+    """How often each model has all that was asked for right."""
+    inputs, targets = lookups(4000, len(models[0].asked), torch.Generator().manual_seed(SEEDS))
+    with torch.no_grad():
+        guesses = [model(*inputs).argmax(-1) for model in models]
+    return [round((guess == targets).all(dim=1).double().mean().item(), 4) for guess in guesses]
+
+
+def size(model: Lookup) -> int:
+    """The parameters of its attention layer."""
+    return sum(parameter.numel() for parameter in model.attention.parameters())
 
 
 def tables(layout: str) -> tuple[Tensor, Tensor]:
-    """Names in the first half of the features and contents in the second; or that, turned; or random, to be learned."""
+    """Names in the first quarter of the features, contents in the third; or that, turned; or random, to be learned."""
     if layout == "learned":
         return torch.randn(ITEMS, D) / 2, torch.randn(VALUES, D) / 2
     names = F.pad(2 * torch.eye(ITEMS), (0, D - ITEMS))
@@ -191,27 +200,28 @@ def main() -> None:
     slices = {}
     for layout in ("in order", "mixed", "learned"):
         for sliced in (False, True):
-            scores, size = accuracies(
+            models = train_lookups(
                 lambda layout=layout, sliced=sliced: Lookup(
                     *tables(layout), 4, learned=layout == "learned", sliced=sliced
                 ),
                 wanted=1,
             )
-            how = "sliced" if sliced else "projected"
-            slices.setdefault(layout, {})[how] = {"accuracy": scores, "parameters": size}
-            print(layout, how, size, scores, round(time.process_time() - started, 1), flush=True)
+            found = {"accuracy": accuracies(models), "parameters": size(models[0])}
+            slices.setdefault(layout, {})["sliced" if sliced else "projected"] = found
+            print(layout, sliced, found, round(time.process_time() - started, 1), flush=True)
 
     counts = {}
-    for task, wanted, feed_forward in (("one thing", 1, False), ("two things", 2, False), ("two, then FFN", 2, True)):
+    for task, (wanted, feed_forward) in TASKS.items():
         for n_heads in HEADS:
-            scores, size = accuracies(
+            models = train_lookups(
                 lambda n=n_heads, w=wanted, f=feed_forward: Lookup(
                     *tables("learned"), n, learned=True, wanted=w, feed_forward=f
                 ),
                 wanted,
             )
-            counts.setdefault(task, {})[n_heads] = {"accuracy": scores, "parameters": size}
-            print(task, n_heads, size, scores, round(time.process_time() - started, 1), flush=True)
+            found = {"accuracy": accuracies(models), "parameters": size(models[0])}
+            counts.setdefault(task, {})[n_heads] = found
+            print(task, n_heads, found, round(time.process_time() - started, 1), flush=True)
 
     readers: list[nn.Module] = [reader(seed) for seed in range(SEEDS)]
     weights = train_together(readers, lambda g: repeats(REPEAT_BATCH, g), REPEAT_STEPS, REPEAT_LEARNING_RATE)

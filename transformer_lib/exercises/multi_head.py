@@ -1,53 +1,10 @@
 """Exercises of chapter 09: several heads."""
 
+import math
+
 import torch
 
 from transformer_lib.exercises.engine import Question, exercise
-
-
-def projected_tokens(generator):
-    """Queries of one token and of many, for one head and for several; no two numbers are equal."""
-    for B, T, D, n_heads in ((1, 1, 2, 2), (1, 3, 4, 2), (1, 4, 6, 1), (2, 3, 12, 3), (2, 5, 16, 4)):
-        yield torch.arange(B * T * D, dtype=torch.float64).view(B, T, D) + generator.uniform(), n_heads
-
-
-@exercise("09.split_heads", inputs=projected_tokens)
-def split_heads(x, n_heads):
-    """(B, T, D) to (B, H, T, Dh)."""
-    B, T, D = x.shape
-    return x.view(B, T, n_heads, D // n_heads).transpose(1, 2)
-
-
-@split_heads.mistake
-def cut_without_a_transpose(x, n_heads):
-    """The shape is right and the numbers are in the wrong places: a view fills its axes in the order of memory, and
-    there all features of token 0 come before any of token 1. Which axis can be cut in two without mixing tokens?"""
-    B, T, D = x.shape
-    return x.reshape(B, n_heads, T, D // n_heads)
-
-
-@split_heads.mistake
-def heads_left_behind_the_tokens(x, n_heads):
-    """Yours is cut rightly, and the axes stand as (B, T, H, Dh). Attention multiplies over the last two axes, so here
-    it would let the heads of one token attend to each other. Which two axes should be last?"""
-    B, T, D = x.shape
-    return x.reshape(B, T, n_heads, D // n_heads)
-
-
-@split_heads.mistake
-def every_nth_feature_to_one_head(x, n_heads):
-    """Your heads take the features in turn, like cards dealt round a table. Each head owns a run of neighbours: in
-    what order do the two new axes follow from the cut of D?"""
-    B, T, D = x.shape
-    return x.reshape(B, T, D // n_heads, n_heads).permute(0, 3, 1, 2)
-
-
-@split_heads.mistake
-def heads_before_the_batch(x, n_heads):
-    """You return (H, B, T, Dh). The convention is batch first: the heads are a second kind of batch, and stand after
-    it."""
-    B, T, D = x.shape
-    return x.reshape(B, T, n_heads, D // n_heads).permute(2, 0, 1, 3)
 
 
 def heads_and_their_matrix(generator):
@@ -74,23 +31,30 @@ def rows_taken_in_place_of_columns(heads, w_o):
 
 
 @head_writes.mistake
+def cut_in_the_order_of_memory(heads, w_o):
+    """Your slices have the right shape and the wrong numbers: you cut the rows of W_o, because rows come first in
+    memory, and let each piece pass for columns. Along which axis of an (out, in) matrix do the heads lie?"""
+    return heads @ w_o.reshape(len(heads), len(w_o), -1).mT
+
+
+@head_writes.mistake
 def every_nth_column_to_one_head(heads, w_o):
-    """You deal the columns of W_o round the heads, one to each in turn. Joined heads stand one behind another: which
-    features of the joined vector are the first head's?"""
+    """You deal the columns of W_o out to the heads, one to each in turn. Joined heads stand one behind the other:
+    which features of the joined vector belong to the first head?"""
     return torch.einsum("htd,odh->hto", heads, w_o.unflatten(1, (-1, len(heads))))
 
 
 @head_writes.mistake
 def already_summed(heads, w_o):
-    """That is the whole output of the layer, all heads added up. Asked is what each of them adds, before the sum: what
-    shape has that?"""
+    """You return the whole output of the layer, with all heads added up. The question is what each of them adds,
+    before the sum: which shape does that have?"""
     return head_writes(heads, w_o).sum(dim=0)
 
 
 @head_writes.mistake
 def divided_by_the_heads(heads, w_o):
-    """You take a mean over the heads. Their writes are added; nothing divides them. Compare the sum of yours with the
-    layer's output."""
+    """You take a mean over the heads. What they write is added, and nothing divides it. Compare your sum over the
+    heads with the layer's output."""
     return head_writes(heads, w_o) / len(heads) if len(heads) > 1 else head_writes(heads, w_o) * 1.0
 
 
@@ -110,63 +74,270 @@ def previous_token_score(weights):
 
 @previous_token_score.mistake
 def the_tokens_themselves(weights):
-    """That is how much each token attends to itself. A row is a query, and a column a key: at which column does row i
-    find the token before it?"""
+    """You measure how much each token attends to itself. A row is a query and a column is a key: in which column does
+    row i find the token before it?"""
     return weights.diagonal(0, dim1=-2, dim2=-1).mean(dim=-1)
 
 
 @previous_token_score.mistake
 def the_token_after(weights):
-    """Yours are all zero: you look one column to the right, where the mask hides everything. Rows are queries and
-    columns are keys."""
+    """Your scores are all zero, because you look one column to the right, where the mask hides everything. Rows are
+    queries and columns are keys."""
     return weights.diagonal(1, dim1=-2, dim2=-1).mean(dim=-1)
 
 
 @previous_token_score.mistake
 def the_first_token_counted_too(weights):
-    """You divide by all T queries. The first of them has no token before it and could not score, so a head that
-    always looks one back would get less than 1 from you."""
+    """You divide by all T queries. The first of them has no token before it, so a head that always looks one back
+    would score less than 1."""
     return weights.diagonal(-1, dim1=-2, dim2=-1).sum(dim=-1) / weights.shape[-1]
 
 
 @previous_token_score.mistake
 def summed_over_the_queries(weights):
-    """Yours grows with the length of the text. A score that compares heads is a mean over the queries."""
+    """Your score grows with the length of the text. To compare heads, take a mean over the queries."""
     return weights.diagonal(-1, dim1=-2, dim2=-1).sum(dim=-1)
 
 
 @previous_token_score.mistake
 def one_number_for_all_heads(weights):
-    """You average over the heads as well, and then nobody can say which of them looks back. One number for each head
-    is asked."""
+    """You average over the heads as well, and so lose which of them looks back. The question asks for one number for
+    each head."""
     return weights.diagonal(-1, dim1=-2, dim2=-1).mean()
 
 
-four_heads = Question(
-    "09.four_heads",
-    65_536,
-    hint="There are four matrices. How many rows and columns has each, and does either number know about heads?",
+def four_matrices(generator):
+    """One head left of two, and a first, middle and last head of several; no matrix is symmetric."""
+    for n_heads, d_head, head in ((2, 1, 0), (2, 2, 1), (3, 2, 1), (4, 3, 0), (4, 2, 3)):
+        D = n_heads * d_head
+        yield *(torch.from_numpy(generator.normal(size=(D, D))) for _ in range(4)), n_heads, head
+
+
+def _rows_without(w, n_heads, head):
+    """A matrix without the rows of one head."""
+    parts = w.unflatten(0, (n_heads, -1))
+    return torch.cat([parts[:head], parts[head + 1 :]]).flatten(0, 1)
+
+
+@exercise("09.remove_head", inputs=four_matrices)
+def remove_head(w_q, w_k, w_v, w_o, n_heads, head):
+    """Rows of the three that make heads, columns of the one that reads them."""
+    three = [_rows_without(w, n_heads, head) for w in (w_q, w_k, w_v)]
+    return *three, _rows_without(w_o.T, n_heads, head).T
+
+
+@remove_head.mistake
+def rows_of_all_four(w_q, w_k, w_v, w_o, n_heads, head):
+    """The first three are right. You cut rows from w_o, too, but its rows are the features of the layer's output,
+    which stays as wide as it was. Does w_o produce a head's result, or does it read it?"""
+    return tuple(_rows_without(w, n_heads, head) for w in (w_q, w_k, w_v, w_o))
+
+
+@remove_head.mistake
+def columns_of_all_four(w_q, w_k, w_v, w_o, n_heads, head):
+    """The last one is right. From the other three you cut columns, and a column is an *input* feature: the heads that
+    stay still read all of x. Where in an (out, in) matrix are a head's queries?"""
+    return tuple(_rows_without(w.T, n_heads, head).T for w in (w_q, w_k, w_v, w_o))
+
+
+@remove_head.mistake
+def rows_and_columns_interchanged(w_q, w_k, w_v, w_o, n_heads, head):
+    """You read the matrices as (in, out). nn.Linear keeps its weight as (out, in), and multiplies with its
+    transpose: which axis are the outputs then?"""
+    return *(_rows_without(w.T, n_heads, head).T for w in (w_q, w_k, w_v)), _rows_without(w_o, n_heads, head)
+
+
+@remove_head.mistake
+def only_silenced(w_q, w_k, w_v, w_o, n_heads, head):
+    """With your matrices the head writes nothing any more, but all of it is still there and still computed. The task
+    is to return smaller matrices."""
+    silent = w_o.unflatten(1, (n_heads, -1)).clone()
+    silent[:, head] = 0
+    return w_q, w_k, w_v, silent.flatten(1)
+
+
+@remove_head.mistake
+def counted_from_one(w_q, w_k, w_v, w_o, n_heads, head):
+    """You removed the head before the one that was meant. Heads are counted from 0."""
+    return remove_head(w_q, w_k, w_v, w_o, n_heads, (head - 1) % n_heads)
+
+
+@remove_head.mistake
+def every_nth_feature_removed(w_q, w_k, w_v, w_o, n_heads, head):
+    """You removed every n-th feature, as if features were dealt out to the heads in turn. The features of a head stand
+    next to one another."""
+    kept = [i for i in range(len(w_q)) if i % n_heads != head]
+    return w_q[kept], w_k[kept], w_v[kept], w_o[:, kept]
+
+
+@remove_head.mistake
+def the_values_forgotten(w_q, w_k, w_v, w_o, n_heads, head):
+    """Your w_v is as large as before. Its values have no weights any more by which they could be averaged."""
+    new = remove_head(w_q, w_k, w_v, w_o, n_heads, head)
+    return new[0], new[1], w_v, new[3]
+
+
+def packed_layers(generator):
+    """Masks in PyTorch's sense: none hidden, the future hidden, and another; one head and several, never T = H."""
+    for B, T, D, n_heads, mask in ((1, 2, 2, 1, "none"), (1, 3, 4, 2, "future"), (2, 4, 6, 3, "future"),
+                                   (2, 5, 8, 4, "other"), (1, 4, 8, 2, "other")):  # fmt: skip
+        blocked = torch.zeros(T, T, dtype=torch.bool)
+        if mask == "future":
+            blocked = torch.ones(T, T, dtype=torch.bool).triu(1)
+        elif mask == "other":
+            blocked = torch.from_numpy(generator.uniform(size=(T, T)) < 0.5).fill_diagonal_(False)
+        shapes = (B, T, D), (3 * D, D), (3 * D,), (D, D), (D,)
+        yield *(torch.from_numpy(generator.normal(size=shape)) for shape in shapes), n_heads, blocked
+
+
+def _layer(x, w_in, b_in, w_out, b_out, n_heads, blocked, *, order=(0, 1, 2), cut=None, width=None, join=None):
+    """The layer with one of its parts replaced."""
+    cut = cut or (lambda part: part.unflatten(-1, (n_heads, -1)).transpose(1, 2))
+    join = join or (lambda heads: heads.transpose(1, 2).flatten(2))
+    parts = (x @ w_in.T + b_in).chunk(3, dim=-1)
+    q, k, v = (cut(parts[i]) for i in order)
+    scores = q @ k.mT / math.sqrt(width or q.shape[-1])
+    weights = scores.masked_fill(blocked, -math.inf).softmax(dim=-1)
+    return join(weights @ v) @ w_out.T + b_out
+
+
+@exercise(
+    "09.like_pytorch",
+    inputs=packed_layers,
+    rtol=1e-6,
+    hint="Compare step by step with the class of the chapter: three maps from one packed weight, the cut into heads, "
+    "scores, mask, softmax, join, output map. Which of these steps does PyTorch's convention change?",
+)
+def like_pytorch(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """What nn.MultiheadAttention(D, n_heads, batch_first=True) returns for x, x, x with attn_mask=blocked."""
+    return _layer(x, w_in, b_in, w_out, b_out, n_heads, blocked)
+
+
+@like_pytorch.mistake
+def blocked_read_as_allowed(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Your mask means the opposite. In this book True allows a query to see a key. What does True say in PyTorch's
+    `attn_mask`?"""
+    out = _layer(x, w_in, b_in, w_out, b_out, n_heads, ~blocked)
+    return out.nan_to_num() + 0.0
+
+
+@like_pytorch.mistake
+def the_mask_forgotten(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You let every query see every key. Where does the mask have to act, so that the weights still sum to 1?"""
+    seen = torch.zeros_like(blocked)
+    return _layer(x, w_in, b_in, w_out, b_out, n_heads, seen)
+
+
+@like_pytorch.mistake
+def masked_after_the_softmax(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You set weights to zero after the softmax, so your rows no longer sum to 1. Chapter 8 says where a mask acts."""
+    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (x @ w_in.T + b_in).chunk(3, dim=-1))
+    weights = (q @ k.mT / math.sqrt(q.shape[-1])).softmax(dim=-1).masked_fill(blocked, 0)
+    return (weights @ v).transpose(1, 2).flatten(2) @ w_out.T + b_out
+
+
+@like_pytorch.mistake
+def scaled_by_the_whole_width(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You divide by the root of the width of the layer. How many components does one dot product run over?"""
+    width = x.shape[-1]
+    return _layer(x, w_in, b_in, w_out, b_out, n_heads, blocked, width=width)
+
+
+@like_pytorch.mistake
+def not_scaled(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Your scores are not divided. Chapter 7 says by what, and why."""
+    return _layer(x, w_in, b_in, w_out, b_out, n_heads, blocked, width=1)
+
+
+@like_pytorch.mistake
+def heads_cut_without_a_transpose(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Your heads divide the *tokens* among them: a view straight to (B, H, T, Dh) fills its axes in the order of
+    memory. Which axis has to be cut first?"""
+    return _layer(
+        x, w_in, b_in, w_out, b_out, n_heads, blocked,
+        cut=lambda part: part.reshape(len(x), n_heads, x.shape[1], -1), join=lambda heads: heads.reshape(x.shape),
+    )  # fmt: skip
+
+
+@like_pytorch.mistake
+def joined_without_a_transpose(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You cut the heads correctly and joined them in the order (B, H, T, Dh). For one token, which numbers should stand
+    side by side?"""
+    return _layer(
+        x, w_in, b_in, w_out, b_out, n_heads, blocked,
+        join=lambda heads: heads.reshape(x.shape),
+    )  # fmt: skip
+
+
+@like_pytorch.mistake
+def keys_before_queries(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You took the packed weight in a different order. It holds the rows of the queries first: what comes after
+    them?"""
+    return _layer(x, w_in, b_in, w_out, b_out, n_heads, blocked, order=(1, 0, 2))
+
+
+@like_pytorch.mistake
+def values_before_keys(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Your queries are right, but you took the values' rows for the keys', and the other way round."""
+    return _layer(x, w_in, b_in, w_out, b_out, n_heads, blocked, order=(0, 2, 1))
+
+
+@like_pytorch.mistake
+def the_output_map_not_transposed(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Everything is right up to the output map, which you multiplied as if it were (in, out). Weights of nn.Linear are
+    (out, in)."""
+    return _layer(x, w_in, b_in, w_out.T, b_out, n_heads, blocked)
+
+
+@like_pytorch.mistake
+def the_output_map_left_out(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You return the joined heads. What comes after them?"""
+    nothing = torch.eye(x.shape[-1], dtype=x.dtype), torch.zeros_like(b_out)
+    return _layer(x, w_in, b_in, *nothing, n_heads, blocked)
+
+
+@like_pytorch.mistake
+def biases_forgotten(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Your matrices are right, and the two biases are missing."""
+    return _layer(x, w_in, 0 * b_in, w_out, 0 * b_out, n_heads, blocked)
+
+
+one_head = Question(
+    "09.one_head",
+    131_072,
+    hint="Four matrices take part. In three of them the head has rows of its own, in the fourth columns: how many, and "
+    "how long is each?",
     mistakes={
-        16_384: "That is one of the matrices. Queries, keys, values and the output have one each.",
-        49_152: "Those are the maps to queries, keys and values. What comes after the heads have been joined?",
-        262_144: "You gave each head matrices of full width. A head's queries are a quarter as wide as the layer: how "
-        "large is its part of a matrix?",
-        66_048: "Those are the weights and the biases. The layer in question has no bias.",
-        28_672: "You made every head's maps slices, from 32 features to 32. Each head reads the whole vector.",
+        32_768: "You have the head's share of *one* matrix. How many matrices take part?",
+        98_304: "You have the head's shares of the three maps to queries, keys, and values. What else does only this "
+        "head use?",
+        65_536: "You have two of four shares. A head has queries, keys, and values, and something that writes its "
+        "result.",
+        262_144: "You have one whole matrix. How much of it belongs to one of the eight heads, and how many matrices "
+        "are there?",
+        1_048_576: "You have the whole layer. How much of it belongs to one of its eight heads?",
+        786_432: "You have three whole matrices. How much of each belongs to one of the eight heads?",
+        12_288: "You let a head map a slice of 64 features to 64. Each head reads the whole vector.",
+        16_384: "You let a head map a slice of 64 features to 64. Each head reads, and writes, the whole vector.",
+        45_056: "You let a head read a slice of 64 features. It writes the whole vector; how much of it does it read?",
+        131_328: "You have counted biases as well. The layer in question has none.",
+        1_024 * 1_024 - 131_072: "You have what is left. The question is what goes.",
     },
 )
 
 two_shared = Question(
     "09.two_shared",
     40_960,
-    hint="Queries and output are as ever. How wide are all the keys of a token together, when there are two heads of "
-    "them and each is as wide as a query head?",
+    hint="The maps to queries and to the output are as large as ever. How wide are all keys of a token together, if "
+    "there are two heads of keys, each as wide as a query head?",
     mistakes={
-        65_536: "That is the layer with as many key heads as query heads. Two of the four maps have become narrower.",
-        49_152: "You let the keys and values together fill half a layer each. How wide is one head, with eight query "
-        "heads? And two of those?",
-        36_864: "One of the two, keys or values, is missing, or both share one map. They are two different maps.",
-        24_576: "The output map or the queries' is missing: those two keep their full width.",
-        16_384: "You shrank all four maps. There are still eight query heads, and the output joins all of them.",
+        65_536: "That is a layer with as many key heads as query heads. Two of the four maps have become narrower.",
+        49_152: "You let all keys of a token be half as wide as the layer. How wide is one head, if there are eight "
+        "query heads? And two of those?",
+        36_864: "You counted one narrow map. Keys and values have one each.",
+        24_576: "You counted one wide map. The maps to the queries and to the output both keep their full width.",
+        16_384: "You shrank all four maps. There are still eight query heads, and the output map reads all of them.",
+        34_816: "You let the two heads of keys together be as wide as one. Each is as wide as a query head.",
+        41_280: "You have counted biases as well. The layer in question has none.",
     },
 )

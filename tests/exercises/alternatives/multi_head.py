@@ -2,24 +2,7 @@
 
 import numpy as np
 import torch
-
-
-def split_by_chunks(x, n_heads):
-    return torch.stack(x.chunk(n_heads, dim=-1), dim=1)
-
-
-def split_by_unflattening(x, n_heads):
-    return x.unflatten(-1, (n_heads, -1)).permute(0, 2, 1, 3)
-
-
-def split_in_numpy_by_loops(x, n_heads):
-    B, T, D = x.shape
-    d_head = D // n_heads
-    out = np.empty((B, n_heads, T, d_head))
-    for h in range(n_heads):
-        for t in range(T):
-            out[:, h, t] = x[:, t, h * d_head : (h + 1) * d_head].numpy()
-    return out
+from torch import nn
 
 
 def writes_by_a_loop(heads, w_o):
@@ -41,8 +24,50 @@ def previous_by_trace(weights):
     return np.trace(weights.numpy(), offset=-1, axis1=1, axis2=2) / (weights.shape[-1] - 1)
 
 
+def removed_by_indices(w_q, w_k, w_v, w_o, n_heads, head):
+    d_head = len(w_q) // n_heads
+    kept = [i for i in range(len(w_q)) if i // d_head != head]
+    return w_q[kept], w_k[kept], w_v[kept], w_o[:, kept]
+
+
+def removed_in_numpy(w_q, w_k, w_v, w_o, n_heads, head):
+    d_head = len(w_q) // n_heads
+    gone = slice(d_head * head, d_head * (head + 1))
+    return [*(np.delete(w.numpy(), gone, axis=0) for w in (w_q, w_k, w_v)), np.delete(w_o.numpy(), gone, axis=1)]
+
+
+def the_module_itself(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    layer = nn.MultiheadAttention(x.shape[-1], n_heads, batch_first=True, dtype=x.dtype)
+    with torch.no_grad():
+        layer.in_proj_weight.copy_(w_in)
+        layer.in_proj_bias.copy_(b_in)
+        layer.out_proj.weight.copy_(w_out)
+        layer.out_proj.bias.copy_(b_out)
+    return layer(x, x, x, attn_mask=blocked)[0].detach()
+
+
+def the_heads_one_by_one(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    B, T, D = x.shape
+    d_head = D // n_heads
+    out = b_out.repeat(B, T, 1)
+    for h in range(n_heads):
+        rows = [slice(D * part + d_head * h, D * part + d_head * (h + 1)) for part in range(3)]
+        q, k, v = (x @ w_in[row].T + b_in[row] for row in rows)
+        scores = (q @ k.mT / d_head**0.5).masked_fill(blocked, float("-inf"))
+        out = out + scores.softmax(dim=-1) @ v @ w_out[:, d_head * h : d_head * (h + 1)].T
+    return out
+
+
+def by_the_fused_kernel(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    packed = torch.nn.functional.linear(x, w_in, b_in)
+    q, k, v = packed.unflatten(-1, (3, n_heads, -1)).permute(2, 0, 3, 1, 4)
+    heads = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=~blocked)
+    return torch.nn.functional.linear(heads.transpose(1, 2).reshape(x.shape), w_out, b_out)
+
+
 ALTERNATIVES = {
-    "09.split_heads": [split_by_chunks, split_by_unflattening, split_in_numpy_by_loops],
     "09.head_writes": [writes_by_a_loop, writes_with_the_others_at_zero],
     "09.previous_token_score": [previous_by_a_loop, previous_by_trace],
+    "09.remove_head": [removed_by_indices, removed_in_numpy],
+    "09.like_pytorch": [the_module_itself, the_heads_one_by_one, by_the_fused_kernel],
 }
