@@ -12,22 +12,36 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from transformer_lib.architectures import EncoderDecoder, LanguageModel
+from transformer_lib.architectures import EncoderDecoder
 from transformer_lib.sampling import penalize_repetition, sample_next
 
 Prompt = Int[Tensor, "B T"] | Sequence[int] | Sequence[Sequence[int]]
 """Token ids: a batch of prompts, one prompt as a list, or a list of prompts, which may differ in length."""
 
 
+@runtime_checkable
+class NextToken(Protocol):
+    """What can be continued: a LanguageModel, or whatever reads tokens into a cache and returns logits (B, T, V)."""
+
+    training: bool
+    context_length: int | None
+
+    def new_cache(self, capacity: int) -> list[Any]:
+        """Room for `capacity` positions, layer by layer."""
+
+    def __call__(self, tokens: Int[Tensor, "B T"], *, cache: Any = ...) -> Tensor:
+        """Return the logits of the token after each of these, which follow what the cache holds."""
+
+
 def generate_tokens(
-    model: LanguageModel,
+    model: NextToken,
     prompt: Prompt,
     max_new_tokens: int,
     *,
@@ -86,7 +100,7 @@ def generate_tokens(
 
 
 def _columns(
-    model: LanguageModel,
+    model: NextToken,
     prompt: Tensor,
     lengths: Tensor,
     max_new_tokens: int,
@@ -119,7 +133,7 @@ def _columns(
             return
 
 
-def generate(model: LanguageModel, prompt: Prompt, max_new_tokens: int, **settings: Any) -> Int[Tensor, "B T2"]:
+def generate(model: NextToken, prompt: Prompt, max_new_tokens: int, **settings: Any) -> Int[Tensor, "B T2"]:
     """Continue each prompt of a batch: the prompts and all that `generate_tokens` yields, in one tensor.
 
     Args:
@@ -147,7 +161,7 @@ def generate(model: LanguageModel, prompt: Prompt, max_new_tokens: int, **settin
     return torch.cat((prompt[:, : int(lengths.min())], torch.stack(columns, dim=1)), dim=1)
 
 
-def _as_batch(model: nn.Module, prompt: Prompt, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+def _as_batch(model: Any, prompt: Prompt, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
     """Prompts (B, T) and their lengths (B,), on the model's device if they were lists."""
     if not isinstance(prompt, Tensor):
         rows: Sequence[Any] = [prompt] if all(isinstance(token, int) for token in prompt) else prompt

@@ -16,6 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from transformer_lib.architectures import EncoderDecoder
+from transformer_lib.cache import KVCache
+from transformer_lib.generation import generate_tokens
 from transformer_lib.spectrograms import log_mel
 from transformer_lib.tokenizers.bpe import BPETokenizer, Merge
 from transformer_lib.tokenizers.tokenizer_json import read_bpe
@@ -66,7 +68,27 @@ class SpeechTokenizer(BPETokenizer):
         return cls(**read_bpe(words), never=never, never_first=never_first)
 
 
-@torch.no_grad()
+class _Scribe:
+    """The decoder with a sound in view, as `generate_tokens` takes a model; what is never written has no chance."""
+
+    context_length: int | None = None
+
+    def __init__(self, model: EncoderDecoder, memory: Tensor, tokenizer: SpeechTokenizer) -> None:
+        self.model, self.memory, self.training = model, memory, model.training
+        times = range(tokenizer.vocab_size, model.vocab_size)  # which the prompt forbids
+        self.never = [*tokenizer.never, *times]
+        self.never_first = [*self.never, *tokenizer.never_first]
+
+    def new_cache(self, capacity: int) -> list[tuple[KVCache, KVCache]]:
+        return self.model.new_cache(capacity, self.memory.shape[1])
+
+    def __call__(self, tokens: Tensor, *, cache: Any = None) -> Tensor:
+        never = self.never if cache[0][0].length else self.never_first
+        logits = self.model.decode(tokens, self.memory, cache=cache)
+        logits[..., never] = -math.inf
+        return logits
+
+
 def transcribe(
     model: EncoderDecoder, tokenizer: SpeechTokenizer, sound: Float[Tensor, " N"], *, max_tokens: int = 224
 ) -> list[int]:
@@ -82,21 +104,13 @@ def transcribe(
         Token ids, without the prompt and the end: `tokenizer.decode` makes them text.
 
     Raises:
-        ValueError: If there is no sound or too much, or nothing is to be written.
+        ValueError: If there is no sound or too much, nothing is to be written, or the model is in training mode.
     """
     if max_tokens < 1:
         raise ValueError(f"max_tokens={max_tokens} must be at least 1: nothing would be written")
     device = next(model.parameters()).device
-    memory = model.encode(log_mel(sound.to(device))[None])
-    cache = model.new_cache(len(tokenizer.prompt) + max_tokens, memory.shape[1])
-    new, written = tokenizer.prompt, list[int]()
-    while len(written) < max_tokens:
-        logits = model.decode(torch.tensor([new], device=device), memory, cache=cache)[0, -1]
-        logits[tokenizer.never if written else tokenizer.never + tokenizer.never_first] = -math.inf
-        logits[tokenizer.vocab_size :] = -math.inf  # times, which the prompt forbids
-        token = int(logits.argmax())
-        if token == tokenizer.eos:
-            break
-        written.append(token)
-        new = [token]
-    return written
+    with torch.no_grad():
+        scribe = _Scribe(model, model.encode(log_mel(sound.to(device))[None]), tokenizer)
+    prompt = torch.tensor([tokenizer.prompt], device=device)
+    columns = generate_tokens(scribe, prompt, max_tokens, temperature=0, stop=tokenizer.eos)
+    return [int(token) for token in columns if int(token) != tokenizer.eos]
