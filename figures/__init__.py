@@ -5,6 +5,7 @@ metadata give it a caption and a name, `mystnb: {figure: {name, caption}}`; it d
 `mystnb.image.alt` says it better where the page knows more.
 
 attention_flow(T, S, D, Dh, weights=weights, marked=(row, "it")): x and m, W_Q, W_K, W_V, scores, weights, output.
+attention_table(weights, ["I", "am"], ["我", "是"]): attention weights in percent, rows and columns named.
 back_off("brew ta", counts, following): a context that was never seen, and the shorter one that was.
 data_parallel([1, 2, 4], batch): one training step on each number of processes.
 decoding_steps(source, target, p): what a decoder reads and writes at each step.
@@ -31,7 +32,7 @@ window_mlp(n, D, F, V, window="more: it", predictions=[("s", 0.4), ...]): charac
 words_attention(words, weights, query): what one word attends to in a sentence, or in several lines.
 """
 
-from figures.attention import attention_flow, softmax_bars, words_attention
+from figures.attention import attention_flow, attention_table, softmax_bars, words_attention
 from figures.counting import back_off, markov_chain
 from figures.drawing import Drawing
 from figures.heads import drawers, head_reshape, multi_head
@@ -46,6 +47,7 @@ from figures.text import decoding_steps, text_to_vectors, token_rows, two_typefa
 __all__ = [
     "Drawing",
     "attention_flow",
+    "attention_table",
     "back_off",
     "data_parallel",
     "decoding_steps",

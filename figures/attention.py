@@ -159,3 +159,54 @@ def softmax_bars(weights: dict[str, Sequence[float]]) -> Drawing:
         told.append(f"{name}: the largest of {len(values)} weights is {100 * values[best]:.0f}%")
     canvas.text("one bar for each key; together 100%", 180, top + height + 20, "muted")
     return canvas.finish(f"Softmax weights as bars. {'; '.join(told)}.")
+
+
+def attention_table(
+    weights: Sequence[Sequence[float]],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    *,
+    glosses: Sequence[tuple[str, int]] = (),
+    titles: tuple[str, str] = ("query", "keys"),
+    marked: int | None = None,
+) -> Drawing:
+    """Draw attention weights as a table of percentages, a row for each query, the more the darker.
+
+    `glosses` say what the keys mean, each with the number of keys that it spans; `marked` is a row to look at.
+    """
+    rows = [[float(weight) for weight in row] for row in weights]
+    if len(rows) != len(queries) or any(len(row) != len(keys) for row in rows):
+        raise ValueError(f"weights must be {len(queries)} rows of {len(keys)}")
+    if glosses and sum(span for _, span in glosses) != len(keys):
+        raise ValueError(f"the glosses span {sum(span for _, span in glosses)} keys, and there are {len(keys)}")
+    canvas = Canvas("attention_table")
+    left = max(text_width(word) for word in (*queries, titles[0])) + 12
+    width, height = min(44.0, (354 - left) / len(keys)), 27.0
+    canvas.text(titles[0], 4, 16, "muted", "start")
+    canvas.text(titles[1], left + width * len(keys) / 2, 16, "muted")
+    top = 40.0
+    for j, key in enumerate(keys):
+        canvas.text(key, left + width * (j + 0.5), top)
+    place = 0
+    for gloss, span in glosses:
+        a, b = left + width * place + 4, left + width * (place + span) - 4
+        canvas.line((a, top + 7), (b, top + 7), kind="hair")
+        canvas.text(gloss, (a + b) / 2, top + 21, "muted small")
+        place += span
+    top += 32 if glosses else 12
+    for i, (query, row) in enumerate(zip(queries, rows, strict=True)):
+        y = top + height * i
+        canvas.text(query, left - 8, y + 17.5, "strong" if i == marked else "", "end")
+        for j, weight in enumerate(row):
+            x = left + width * j
+            canvas.rectangle(x, y, width - 2, height - 2, "heat", f' rx="3" fill-opacity="{HEAT * weight:.2f}"')
+            canvas.text(
+                f"{100 * weight:.0f}%", x + width / 2 - 1, y + 17.3, "small" if weight >= 0.05 else "small muted"
+            )
+    if marked is not None:
+        canvas.rectangle(left - 2, top + height * marked - 2, width * len(keys) + 2, height + 2, "marked", ' rx="4"')
+    told = []
+    for query, row in zip(queries, rows, strict=True):
+        seen = sorted(((w, key) for w, key in zip(row, keys, strict=True) if w >= 0.1), reverse=True)
+        told.append(f"{query}: {', '.join(f'{key} {100 * w:.0f}%' for w, key in seen) or 'nothing above 10%'}")
+    return canvas.finish(f"Attention weights in percent, a row for each query. {'; '.join(told)}.")

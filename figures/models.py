@@ -96,7 +96,7 @@ def gpt_beside_llama() -> Drawing:
     )
 
 
-MASKS = {"all": lambda i, j: True, "causal": lambda i, j: j <= i}
+MASKS = {"all": lambda i, j: True, "causal": lambda i, j: j <= i, "real": lambda i, j: j < 3}
 
 
 def mask(canvas: Canvas, kind: str, left: float, top: float, side: float = 18, steps: int = 4) -> None:
@@ -176,10 +176,12 @@ def encoder_decoder_bert_gpt() -> Drawing:
     )
 
 
-def transformer_2017(n_layers: int, *, source: str = "source tokens", target: str = "target tokens so far") -> Drawing:
-    """Draw the whole encoder-decoder of 2017, with every residual connection and norm, in layers of `n_layers`."""
+def transformer_2017(
+    n_layers: int, *, source: str = "source tokens", target: str = "target tokens so far", written: str = "next tokens"
+) -> Drawing:
+    """Draw the whole encoder-decoder of 2017: residual connections, norms, masks, and where Q, K and V come from."""
     canvas = Canvas("transformer_2017", {"D": 1})
-    left, right = 86.0, 262.0
+    left, right, width = 86.0, 262.0, 136.0
     start = 112.0
 
     def entry(x: float, name: str) -> None:
@@ -191,10 +193,13 @@ def transformer_2017(n_layers: int, *, source: str = "source tokens", target: st
         canvas.line((x, 90), (x, start))
         canvas.text("+ positions", x + 14, 86.5, "muted small", "start")
 
-    def sublayer(x: float, y: float, name: str, side: int) -> float:
+    def sublayer(x: float, y: float, name: str, side: int, pattern: str | None = None) -> float:
         """One part with its residual connection, which passes on the given side, and the norm; returns its end."""
         canvas.arrow((x, y), (x, y + 21))
-        canvas.part(name, x, y + 22, 124)
+        canvas.part("" if pattern else name, x, y + 22, width)
+        if pattern:
+            canvas.text(name, x - 4, y + 39.4)
+            mask(canvas, pattern, x + width / 2 - 20, y + 27, 16)
         canvas.arrow((x, y + 48), (x, y + 60))
         canvas.plus(x, y + 69)
         around = x + side * 76
@@ -210,12 +215,12 @@ def transformer_2017(n_layers: int, *, source: str = "source tokens", target: st
     entry(left, source)
     entry(right, target)
     top = start - 6
-    y = sublayer(left, start, "attention", -1)
+    y = sublayer(left, start, "attention", -1, "real")
     encoder_end = sublayer(left, y, "feed-forward", -1)
     canvas.rectangle(4, top, 164, encoder_end - top + 4, "layer", ' rx="8"')
-    y = sublayer(right, start, "causal attention", 1)
+    y = sublayer(right, start, "attention", 1, "causal")
     cross = y
-    y = sublayer(right, y, "cross-attention", 1)
+    y = sublayer(right, y, "cross-attention", 1, "real")
     decoder_end = sublayer(right, y, "feed-forward", 1)
     canvas.rectangle(180, top, 166, decoder_end - top + 4, "layer", ' rx="8"')
     canvas.text(f"encoder, {n_layers} layers", 6, encoder_end + 52, "strong", "start")
@@ -225,8 +230,12 @@ def transformer_2017(n_layers: int, *, source: str = "source tokens", target: st
         (left, encoder_end + 30),
         (174, encoder_end + 30),
         (174, cross + 35),
-        (right - 63, cross + 35),
+        (right - width / 2 - 1, cross + 35),
     )
+    for y in (start, cross):
+        canvas.text("Q" if y == cross else "Q, K, V", right - 6, y + 18.5, "code", "end")
+    canvas.text("Q, K, V", left - 6, start + 18.5, "code", "end")
+    canvas.text("K, V", 168, encoder_end + 24, "code", "end")
     canvas.text(f"decoder, {n_layers} layers", 172, decoder_end + 20, "strong", "end")
     canvas.line((right, decoder_end), (right, decoder_end + 12))
     canvas.arrow((right, decoder_end + 4), (right, decoder_end + 25))
@@ -235,14 +244,19 @@ def transformer_2017(n_layers: int, *, source: str = "source tokens", target: st
     canvas.arrow((right, decoder_end + 52), (right, decoder_end + 67))
     canvas.part("softmax", right, decoder_end + 68, 124, learned=False)
     canvas.arrow((right, decoder_end + 94), (right, decoder_end + 109))
-    canvas.text("next target token", right, decoder_end + 124)
-    y = decoder_end + 152
+    canvas.text(written, right, decoder_end + 124)
+    y = decoder_end + 154
     canvas.path(f"M4 {number(y - 4)}h20", "stream thin")
-    canvas.text("residual", 30, y, "", "start")
+    canvas.text("residual connection", 30, y, "", "start")
     canvas.legend({}, y, columns=(190,), hatched=True)
+    y += 24
+    mask(canvas, "real", 4, y - 13)
+    canvas.text("hides padding", 30, y, "", "start")
+    mask(canvas, "causal", 190, y - 13)
+    canvas.text("hides the future", 216, y, "", "start")
     canvas.legend(
         {"S": "source positions", "T": "target positions", "D": "width of the stream", "V": "vocabulary"},
-        y + 20,
+        y + 24,
         columns=(4, 190),
     )
     return canvas.finish(
@@ -250,5 +264,6 @@ def transformer_2017(n_layers: int, *, source: str = "source tokens", target: st
         "feed-forward network, each with a residual connection around it and a norm after the addition. The decoder: "
         f"embeddings plus positions, then {n_layers} layers of causal attention, cross-attention to the encoder, "
         "and a feed-forward network, each with its residual connection and norm; a linear layer and softmax then "
-        "give the next token of the target."
+        "give the next token after each token of the target. The keys and values of every cross-attention come from "
+        "the output of the last encoder layer, and its queries from the decoder."
     )

@@ -114,7 +114,7 @@ def decoding_steps(source: Sequence[str], target: Sequence[str], p: Sequence[flo
         y, place = 72.0 + 36 * i, 4.0
         for token in target[: i + 1]:
             place = chip(canvas, token, place, y, "tint0") + 5
-        if place + text_width(target[i + 1], CODE, mono=True) + 80 > 356:
+        if place + text_width(target[i + 1], CODE, mono=True) + 72 > 356:
             raise ValueError(f"the step before {target[i + 1]!r} is too wide for one line: take a shorter text")
         canvas.arrow((place + 2, y + 12), (place + 22, y + 12))
         chip(canvas, target[i + 1], place + 27, y, "tint1", "marked")

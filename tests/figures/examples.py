@@ -8,6 +8,7 @@ import torch
 from figures import (
     Drawing,
     attention_flow,
+    attention_table,
     back_off,
     data_parallel,
     decoding_steps,
@@ -158,6 +159,19 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
         back_off("brew ta", [0, 0, 0, 12, 1040], {"k": 5, "l": 3, "<": 2, **dict.fromkeys("tmnb", 1)})
     ),
     "data_parallel": lambda: alone(data_parallel([1, 2, 4], 8)),
+    "attention_table": lambda: alone(
+        attention_table(
+            torch.tensor([[4.0, 1, 0, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0, 0], [0, 0, 3, 3, 1, 3, 3]])
+            .softmax(dim=-1)
+            .tolist(),
+            ["I", "am", "an"],
+            list("我是一名工程师"),
+            glosses=[("I", 1), ("be", 1), ("one", 2), ("engineer", 3)],
+            titles=("writes", "and looks at"),
+            marked=2,
+        )
+    ),
+    "attention_table, one row": lambda: alone(attention_table([[0.25, 0.75]], ["the query"], ["first", "second"])),
     "decoding_steps": lambda: alone(
         decoding_steps(["我", "是", "工程师"], ["[begin]", "I", "am", "an", "engineer", "[end]"], [0.98, 1, 0.9, 1, 1])
     ),

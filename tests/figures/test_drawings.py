@@ -242,6 +242,10 @@ def test_gradient_step_draws_the_gradient():
 def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match="weights must be 2 rows of 3"):
         figures.attention_flow(2, 3, 4, 2, weights=[[0.5, 0.5]] * 2)
+    with pytest.raises(ValueError, match="weights must be 1 rows of 2"):
+        figures.attention_table([[0.5, 0.25, 0.25]], "a", "bc")
+    with pytest.raises(ValueError, match="the glosses span 3 keys, and there are 2"):
+        figures.attention_table([[0.5, 0.5]], "a", "bc", glosses=[("both", 3)])
     with pytest.raises(ValueError, match="has 3 tokens, not 4"):
         figures.window_mlp(4, 2, 8, 5, window="abc")
     with pytest.raises(ValueError, match="3 characters, and 2 answers"):
