@@ -90,6 +90,7 @@ def mixture(
 ) -> None:
     """What a head brings, as one bar: a piece for each letter with a tenth of the weight or more, and then the rest."""
     width -= 6
+    end = left + width
     canvas.rectangle(left, top, width, 24, "cell")
     for letter, weight in zip(contents, head, strict=True):
         if weight >= 0.1:
@@ -97,6 +98,8 @@ def mixture(
             canvas.text(letter, left + width * weight / 2, top + 16.5, "strong")
             left += width * weight
             canvas.line((left, top), (left, top + 24))
+    if end - left > 50:
+        canvas.text("others", (left + end) / 2, top + 16.5, "muted")
 
 
 def multi_head(T: int, D: int, H: int, *, weights: Sequence[Sequence[Sequence[float]]]) -> Drawing:
