@@ -6,83 +6,115 @@ import torch
 
 from transformer_lib.exercises.engine import Question, exercise
 
-visible_cells = Question(
-    "08.visible_cells",
-    55,
-    hint="The first token sees one, the second sees two, and so on. What do the rows add up to?",
+prefix_cells = Question(
+    "08.prefix_cells",
+    61,
+    hint="Go through the rows. A token of the prefix sees the whole prefix, and how many does a later token see?",
     mistakes={
-        100: "That is every cell: a table in which each token sees all ten.",
-        45: "That is the triangle without its diagonal. A token may look at itself.",
-        50: "Half of the square is close, but the diagonal belongs to the mask whole, and not by half.",
-        10: "That is what the last token sees. Each of the others has a row too.",
+        55: "That is the causal mask alone. Which cells above the diagonal does the prefix open?",
+        71: "You added the whole square of the prefix. Its lower triangle belongs to the causal mask already.",
+        65: "You added a triangle with its diagonal, and the diagonal was counted already.",
+        85: "You let the prefix look at all ten tokens. It sees itself whole, but not what comes after it.",
+        100: "That is the whole table, in which every token sees every other. Who may not look at whom here?",
+        40: "That is what all ten tokens see of the prefix. Those after it see something more.",
+        37: "You left out the tokens after the prefix that look at themselves, or at each other. Go through the rows.",
     },
 )
 
-window_reach = Question(
-    "08.window_reach",
-    10,
-    hint="Through each further layer the horizon moves by as many tokens as the oldest one in sight can itself see "
-    "before it.",
+leaked_pairs = Question(
+    "08.leaked_pairs",
+    30,
+    hint="Through how many places can something travel to the left in three layers? Then ask of each of the twelve "
+    "outputs how many inputs come after it at all.",
     mistakes={
-        12: "Window times layers counts some tokens twice: the oldest one in sight of a layer is itself the newest "
-        "of the window that it looks through.",
-        9: "That is how many lie *before* the last token. It hears from itself too.",
-        4: "That is one layer. But the second layer looks at outputs that have looked already.",
-        64: "The windows overlap, so what is in sight adds up and does not multiply.",
-        16: "One layer too many, and each with the whole window: the windows overlap in a token.",
-        7: "That is what two such layers reach. The text goes through another.",
+        11: "That is the leak of one layer. The second layer reads outputs into which something has leaked already.",
+        33: "You took three times the leak of one layer. In one layer 11 outputs have a next input. How many have one "
+        "that is *three* places on?",
+        36: "You counted three leaks for each of the twelve outputs. How many inputs come after the last one?",
+        66: "That is the whole future. Through three layers, how far ahead can an output see?",
+        21: "That is the leak of two layers. The model has one more.",
+        38: "That is the leak of four layers. How far does one layer see ahead, and how far do three?",
+        9: "You counted the pairs that are exactly three places apart. Nearer inputs leak as well.",
     },
 )
 
 
 def scores_and_masks(generator):
-    """One row; a causal square; a wide cross; large scores; rows with one open cell."""
+    """A row; an empty one; a causal square; scores that are large, or far below zero, beside forbidden ones."""
     yield torch.tensor([[1.0, 2.0, 0.5]]), torch.tensor([[True, False, True]])
+    yield torch.tensor([[1.0, 2.0]]), torch.tensor([[False, False]])
     yield torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.tensor([[True, False], [True, True]])
+    yield torch.tensor([[0.0, 3.0], [2.0, 0.0]]), torch.tensor([[False, False], [True, True]])
     yield torch.from_numpy(generator.normal(size=(4, 4))), torch.ones(4, 4, dtype=torch.bool).tril()
     yield torch.from_numpy(generator.normal(size=(2, 5))), torch.arange(5).expand(2, 5) < 3
     yield torch.tensor([[900.0, 901.0, 899.0]] * 3), torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 1]]) > 0
+    yield torch.tensor([[-900.0, -901.0, -905.0, 0.0]]), torch.tensor([[True, True, True, False]])
 
 
 @exercise("08.masked_softmax", inputs=scores_and_masks)
 def masked_softmax(scores, mask):
-    """A forbidden score is minus infinity before the softmax."""
+    """A forbidden score is minus infinity before the softmax; where all are, there is nothing to share out."""
+    weights = scores.masked_fill(~mask, -math.inf).softmax(dim=-1)
+    return torch.where(mask.any(dim=-1, keepdim=True), weights, 0.0)
+
+
+@masked_softmax.mistake
+def not_a_number_in_empty_rows(scores, mask):
+    """Right wherever a query may see a key. Where it may see none, every score is minus infinity, and yours returns
+    NaN. Which weights does the exercise ask for in such a row?"""
     return scores.masked_fill(~mask, -math.inf).softmax(dim=-1)
 
 
 @masked_softmax.mistake
+def an_even_look_in_empty_rows(scores, mask):
+    """Right wherever a query may see a key. Where it may see none, all of its scores are the same large negative
+    number, and softmax looks at *differences*: your query looks evenly at everything that is forbidden."""
+    return scores.masked_fill(~mask, -1e9).softmax(dim=-1)
+
+
+@masked_softmax.mistake
+def hidden_too_weakly(scores, mask):
+    """A score of −100 hides a key from scores near zero. Softmax compares scores with each other: what happens when
+    all of the allowed ones are at −900?"""
+    weights = scores.masked_fill(~mask, -100.0).softmax(dim=-1)
+    return torch.where(mask.any(dim=-1, keepdim=True), weights, 0.0)
+
+
+@masked_softmax.mistake
 def multiplied_after_the_softmax(scores, mask):
-    """Your rows do not sum to 1. The forbidden keys have no weight, but they still stand in the denominator, where a
+    """Your rows do not sum to 1. The forbidden keys have no weight, but they are still in the denominator, where a
     model can read them: the mask came after the softmax."""
     return scores.softmax(dim=-1) * mask
 
 
 @masked_softmax.mistake
 def scores_multiplied(scores, mask):
-    """You set the forbidden scores to 0, and a score of 0 is a fair chance: its exponential is 1. Which score has an
-    exponential of 0?"""
+    """You set the forbidden scores to 0, and a score of 0 does not block a key: its exponential is 1. Which score has
+    an exponential of 0?"""
     return (scores * mask).softmax(dim=-1)
 
 
 @masked_softmax.mistake
 def blocked_for_allowed(scores, mask):
-    """You hide what may be seen and show what may not. That is the polarity of nn.MultiheadAttention; here True means
-    that the query may attend."""
-    return scores.masked_fill(mask, -math.inf).softmax(dim=-1)
+    """You hide what may be seen and show what may not. That is the meaning of True in nn.MultiheadAttention; here True
+    means that the query may attend."""
+    weights = scores.masked_fill(mask, -math.inf).softmax(dim=-1)
+    return torch.where((~mask).any(dim=-1, keepdim=True), weights, 0.0)
 
 
 @masked_softmax.mistake
 def softmax_over_the_queries(scores, mask):
-    """Your columns sum to 1, where the rows should: each query shares out its attention over the keys."""
-    return scores.masked_fill(~mask, -math.inf).softmax(dim=0)
+    """Your columns sum to 1, where the rows should: each query divides its attention among the keys."""
+    weights = scores.masked_fill(~mask, -math.inf).softmax(dim=0)
+    return torch.where(mask.any(dim=0, keepdim=True), weights, 0.0)
 
 
 @masked_softmax.mistake
 def the_exponential_overflows(scores, mask):
-    """Right for small scores. But e to the power of 900 is infinite, and infinity divided by infinity is not a number:
-    a softmax does not change when a row is moved by a constant."""
+    """Right for small scores. But e to the power of 900 is infinite, and infinity divided by infinity, or times 0, is
+    not a number. Softmax does not change when a row is moved by a constant: by which one?"""
     weights = torch.exp(scores) * mask
-    return weights / weights.sum(dim=-1, keepdim=True)
+    return weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)
 
 
 @masked_softmax.mistake
@@ -92,159 +124,262 @@ def the_mask_added(scores, mask):
     return (scores + mask.to(scores.dtype)).softmax(dim=-1)
 
 
-def queries_and_keys(generator):
-    """A square, one new token, a few after a cache."""
-    yield 1, 1
-    yield 1, 4
-    yield 3, 3
-    yield 2, 5
-    yield 4, 6
+def documents_of_a_row(_):
+    """One document, two, several of different lengths; their numbers need not be in order."""
+    yield (torch.tensor([0]),)
+    yield (torch.tensor([0, 0]),)
+    yield (torch.tensor([0, 1]),)
+    yield (torch.tensor([0, 0, 1]),)
+    yield (torch.tensor([4, 4, 4, 2, 2, 9]),)
+    yield (torch.tensor([1, 0, 0, 0, 2, 2, 2, 2]),)
 
 
-@exercise("08.cached_mask", inputs=queries_and_keys)
-def cached_mask(T, S):
-    """Query i stands at position i + S - T."""
-    return torch.ones(T, S, dtype=torch.bool).tril(S - T)
+def _same(documents):
+    return documents[:, None] == documents
 
 
-@cached_mask.mistake
-def aligned_to_the_first_key(T, S):
-    """Right where T equals S. With a cache, your first query sees the first key alone, as if it stood at position 0. At
-    which position does it stand?"""
-    return torch.ones(T, S, dtype=torch.bool).tril()
+def _past(T):
+    return torch.ones(T, T, dtype=torch.bool).tril()
 
 
-@cached_mask.mistake
-def cannot_see_itself(T, S):
-    """Your queries see all that came before them and not themselves; on a square the first row is even empty."""
-    return torch.ones(T, S, dtype=torch.bool).tril(S - T - 1)
+@exercise(
+    "08.packed_mask",
+    inputs=documents_of_a_row,
+    hint="Two conditions must hold for a cell: which ones? Build a table for each of them, and look at both.",
+)
+def packed_mask(documents):
+    """The past, and of it only one's own document."""
+    return _same(documents) & _past(len(documents))
 
 
-@cached_mask.mistake
-def sees_one_too_far(T, S):
-    """Shifted by one: each query sees the key after its own, where its answer stands."""
-    return torch.ones(T, S, dtype=torch.bool).tril(S - T + 1)
+@packed_mask.mistake
+def documents_ignored(documents):
+    """The future is hidden, but the documents make no difference to yours: the first word of the second document still
+    sees all of the first."""
+    return _past(len(documents))
 
 
-@cached_mask.mistake
-def blocked_where_true(T, S):
+@packed_mask.mistake
+def future_left_open(documents):
+    """The documents are kept apart, but inside each of them every token sees the tokens after it, and so its answer."""
+    return _same(documents)
+
+
+@packed_mask.mistake
+def either_is_enough(documents):
+    """Yours allows what *either* condition allows, so a document sees the ones before it, and its own future. A key
+    must pass both conditions."""
+    return _same(documents) | _past(len(documents))
+
+
+@packed_mask.mistake
+def only_other_documents(documents):
+    """Yours shows each token the *other* documents and hides its own. Where should True stand when two tokens belong
+    to the same document?"""
+    return ~_same(documents) & _past(len(documents))
+
+
+@packed_mask.mistake
+def cannot_see_itself(documents):
+    """Your tokens see what came before them and not themselves, so the first row of each document is empty."""
+    return _same(documents) & _past(len(documents)).tril(-1)
+
+
+@packed_mask.mistake
+def the_future_instead_of_the_past(documents):
+    """Each of your tokens sees what comes *after* it. The rows are the queries and the columns the keys."""
+    return _same(documents) & _past(len(documents)).T
+
+
+@packed_mask.mistake
+def blocked_where_true(documents):
     """True stands where looking is forbidden in yours. In this book it stands where looking is allowed."""
-    return torch.ones(T, S, dtype=torch.bool).triu(S - T + 1)
+    return ~(_same(documents) & _past(len(documents)))
 
 
-@cached_mask.mistake
-def the_cache_is_not_seen(T, S):
-    """The new tokens see each other rightly, but not what the cache holds. The old keys are the past of all of them."""
-    mask = torch.zeros(T, S, dtype=torch.bool)
-    mask[:, S - T :] = torch.ones(T, T, dtype=torch.bool).tril()
-    return mask
+@packed_mask.mistake
+def sees_one_too_far(documents):
+    """Shifted by one: each query sees the key after its own, which is what it must predict."""
+    return _same(documents) & torch.ones(len(documents), len(documents), dtype=torch.bool).tril(1)
 
 
-def lengths_and_widths(generator):
+def lengths_and_widths(_):
     """One text that fills its row, one that does not, several."""
     yield torch.tensor([1]), 1
     yield torch.tensor([2]), 2
-    yield torch.tensor([1]), 3
+    yield torch.tensor([1]), 2
+    yield torch.tensor([2]), 4
     yield torch.tensor([2, 4, 1]), 4
     yield torch.tensor([5, 3]), 5
 
 
-@exercise("08.batch_mask", inputs=lengths_and_widths)
-def batch_mask(lengths, T):
-    """The past, and of it only what is real."""
-    keys = torch.arange(T)
-    return (keys <= keys[:, None]) & (keys < lengths[:, None, None, None])
-
-
-def _causal(T):
-    return torch.ones(T, T, dtype=torch.bool).tril()
-
-
 def _real(lengths, T):
-    return torch.arange(T) < lengths[:, None]
+    """(B, T): the last of the row are real."""
+    return torch.arange(T) >= T - lengths[:, None]
 
 
-@batch_mask.mistake
+@exercise(
+    "08.left_padded_mask",
+    inputs=lengths_and_widths,
+    hint="Write down the table of one text of two words in a row of four. What do its four queries see?",
+)
+def left_padded_mask(lengths, T):
+    """The past, and of it only what is real; and oneself."""
+    return (_past(T) & _real(lengths, T)[:, None, None, :]) | torch.eye(T, dtype=torch.bool)
+
+
+@left_padded_mask.mistake
+def empty_rows(lengths, T):
+    """Right for the real tokens. But the first query of a shorter text may see nothing now, neither what came before
+    it, which is not there, nor itself: a softmax over nothing. What did the exercise allow such a query to see?"""
+    return _past(T) & _real(lengths, T)[:, None, None, :]
+
+
+@left_padded_mask.mistake
+def padded_at_the_end(lengths, T):
+    """Your filler is at the end of the row. Here the texts are moved to the right, so the *first* places are filled."""
+    return (_past(T) & (torch.arange(T) < lengths[:, None])[:, None, None, :]) | torch.eye(T, dtype=torch.bool)
+
+
+@left_padded_mask.mistake
+def padded_at_the_end_without_themselves(lengths, T):
+    """Your filler is at the end of the row. Here the texts are moved to the right, so the *first* places are filled,
+    and the first query may otherwise see nothing at all."""
+    return _past(T) & (torch.arange(T) < lengths[:, None])[:, None, None, :]
+
+
+@left_padded_mask.mistake
 def padding_forgotten(lengths, T):
-    """The future is hidden, and the padding is not: the lengths make no difference to yours."""
-    return _causal(T).expand(len(lengths), 1, T, T)
+    """The future is hidden, and the filler is not: the lengths make no difference to yours."""
+    return _past(T).expand(len(lengths), 1, T, T)
 
 
-@batch_mask.mistake
+@left_padded_mask.mistake
 def future_forgotten(lengths, T):
-    """The padding is hidden, and the future is not: each position sees what it is to predict."""
-    return _real(lengths, T)[:, None, None, :].expand(len(lengths), 1, T, T)
+    """The filler is hidden, and the future is not: each position sees what it is to predict."""
+    return _real(lengths, T)[:, None, None, :] | torch.eye(T, dtype=torch.bool)
 
 
-@batch_mask.mistake
+@left_padded_mask.mistake
 def joined_with_or(lengths, T):
-    """Yours allows what either mask allows, so the future of a real token is open. A key must pass both."""
-    return _causal(T) | _real(lengths, T)[:, None, None, :]
+    """Yours allows what either condition allows, so the future of a real token is open. A key must pass both."""
+    return _past(T) | _real(lengths, T)[:, None, None, :]
 
 
-@batch_mask.mistake
+@left_padded_mask.mistake
+def fillers_see_each_other(lengths, T):
+    """Right for the real tokens. Your padded queries see the filler before them as well; the exercise lets them see
+    themselves alone."""
+    real = _real(lengths, T)
+    return _past(T) & (real[:, None, None, :] | ~real[:, None, :, None])
+
+
+@left_padded_mask.mistake
 def queries_hidden(lengths, T):
-    """You close the rows of the padding, so that its queries may look at nothing: a softmax over nothing. It is the
-    columns that must not be seen, since the keys are on the last axis. What a padded query sees does no harm: nobody
-    reads it."""
-    return _causal(T) & _real(lengths, T)[:, None, :, None]
+    """You close the rows of the filler and leave its columns open, so that real tokens see it. The keys are on the last
+    axis."""
+    return (_past(T) & _real(lengths, T)[:, None, :, None]) | torch.eye(T, dtype=torch.bool)
 
 
-@batch_mask.mistake
+@left_padded_mask.mistake
 def no_axis_for_the_heads(lengths, T):
-    """The right table in the wrong shape. (B, T, T) is taken for (H, T, T) when it meets the scores, one mask a head
-    and not one a text: the heads need an axis of their own."""
-    return _causal(T) & _real(lengths, T)[:, None, :]
+    """The right table in the wrong shape. (B, T, T) is taken for (H, T, T) when it meets the scores, one mask per head
+    and not one per text: the heads need an axis of their own."""
+    return (_past(T) & _real(lengths, T)[:, None, :]) | torch.eye(T, dtype=torch.bool)
 
 
-@batch_mask.mistake
-def one_token_too_long(lengths, T):
-    """The first filler is seen. Positions count from 0, so a text of n tokens has none at position n."""
-    return _causal(T) & (torch.arange(T) <= lengths[:, None, None, None])
+@left_padded_mask.mistake
+def one_filler_seen(lengths, T):
+    """The last filler is seen. Positions count from 0, so a text of n tokens in a row of T begins at position T − n."""
+    return (_past(T) & (torch.arange(T) >= T - lengths[:, None] - 1)[:, None, None, :]) | torch.eye(T, dtype=torch.bool)
 
 
-def probes(generator):
-    """Causal, leaky by one, everyone, blind, and by chance."""
-    yield (torch.tensor([[True]]),)
-    yield (torch.tensor([[True, True], [True, True]]),)
-    yield (torch.ones(4, 4, dtype=torch.bool).tril(),)
-    yield (torch.ones(4, 4, dtype=torch.bool).tril(1),)
-    yield (torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1]]) > 0,)
-    yield (torch.from_numpy(generator.random((6, 6)) < 0.5),)
+@left_padded_mask.mistake
+def blocked_where_true_in_a_batch(lengths, T):
+    """True stands where looking is forbidden in yours. In this book it stands where looking is allowed."""
+    return ~((_past(T) & _real(lengths, T)[:, None, None, :]) | torch.eye(T, dtype=torch.bool))
 
 
-@exercise("08.leaks", inputs=probes)
-def leaks(works):
-    """Rows are outputs, columns inputs: the future is above the diagonal."""
-    return int(works.triu(1).sum())
+def _hop(T):
+    """The past, and the token after the next."""
+    return _past(T) | torch.ones(T, T, dtype=torch.bool).triu(2).tril(2)
 
 
-@leaks.mistake
-def the_diagonal_counted(works):
-    """You count the diagonal. An output that depends on its own input leaks nothing: that token has been read."""
-    return int(works.triu().sum())
+def masks_and_layers(generator):
+    """Causal, shifted, the lab's, one without a diagonal, a single hole, and tables drawn at random."""
+    yield _past(2), 1
+    yield torch.ones(2, 2, dtype=torch.bool), 1
+    yield torch.tensor([[False, True], [True, False]]), 2
+    yield _past(3), 3
+    yield _hop(4), 1
+    yield _hop(4), 2
+    for layers in (1, 2, 3):
+        hole = _past(6)
+        hole[2, 5] = True
+        yield hole, layers
+    for layers in (2, 3):
+        yield torch.from_numpy(generator.random((7, 7)) < 0.2), layers
+        yield torch.eye(7, dtype=torch.bool) | torch.eye(7, dtype=torch.bool).roll(1, dims=0), layers
+        # each sees itself and the one before it; the first one sees the last
 
 
-@leaks.mistake
-def the_past_counted(works):
-    """You count below the diagonal: outputs that depend on what came *before* them, as they should. The rows are the
-    outputs."""
-    return int(works.tril(-1).sum())
+def _through(step, n_layers):
+    seen = step
+    for _ in range(n_layers - 1):
+        seen = (seen.float() @ step.float()) > 0
+    return seen
 
 
-@leaks.mistake
-def everything_counted(works):
-    """You count every True. Most of them are a model doing its work: which inputs come after output i?"""
-    return int(works.sum())
+def _with_itself(mask):
+    return mask | torch.eye(len(mask), dtype=torch.bool)
 
 
-@leaks.mistake
-def only_the_next(works):
-    """You look one step ahead only, where most leaks begin. An output must not depend on any input after it."""
-    return int(works.diagonal(1).sum())
+@exercise(
+    "08.answer_leaks",
+    inputs=masks_and_layers,
+    hint="Draw the tokens as points and the open cells as arrows. A layer follows one arrow, or stays where it is. "
+    "From which points can you reach the next one in n steps?",
+)
+def answer_leaks(mask, n_layers):
+    """Whether output i can depend on input i + 1, where each layer looks, or stays, and the layers follow each
+    other."""
+    return _through(_with_itself(mask), n_layers).diagonal(1)
 
 
-@leaks.mistake
-def whether_not_how_many(works):
-    """You say whether there is a leak. Asked is how many pairs there are."""
-    return int(works.triu(1).any())
+@answer_leaks.mistake
+def one_layer_only(mask, n_layers):
+    """You look at the mask itself, which is right for one layer. In the second layer, a token looks at outputs of the
+    first, and these have looked already."""
+    return mask.diagonal(1)
+
+
+@answer_leaks.mistake
+def no_way_around_the_attention(mask, n_layers):
+    """You follow the mask in every layer. A layer is added to what was there before it, so a token keeps what it has
+    heard even where its mask hides its own key."""
+    return _through(mask, n_layers).diagonal(1)
+
+
+@answer_leaks.mistake
+def one_layer_too_many(mask, n_layers):
+    """You count one layer too many: with one layer the answer leaks only where the mask itself is open."""
+    return _through(_with_itself(mask), n_layers + 1).diagonal(1)
+
+
+@answer_leaks.mistake
+def any_of_the_future(mask, n_layers):
+    """You say whether *anything* that comes later can be heard. The question is about the answer, the very next
+    input."""
+    return _through(_with_itself(mask), n_layers).triu(1).any(dim=1)[:-1]
+
+
+@answer_leaks.mistake
+def the_past_for_the_future(mask, n_layers):
+    """You read the table below its diagonal: whether an output can hear the input *before* it. Rows are the outputs."""
+    return _through(_with_itself(mask), n_layers).diagonal(-1)
+
+
+@answer_leaks.mistake
+def whether_not_where(mask, n_layers):
+    """You say whether there is a leak anywhere. The function returns one answer for each position but the last."""
+    return _through(_with_itself(mask), n_layers).diagonal(1).any()
