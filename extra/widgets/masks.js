@@ -1,7 +1,7 @@
 // Who may look at whom: paint a mask, see who hears from whom through layers of attention, and which probes fail.
 //
 // mask[i][j] is true where query i may look at key j. Through L layers i hears from j where (M^L)[i][j] is true, the
-// product that of yes and no: somebody whom I can see has heard from j.
+// product that of yes and no: i sees a token that has heard from j.
 //
 // data: {"tokens": [string, …]}
 "use strict";
@@ -83,7 +83,7 @@
       element("div", { class: "widget-controls" }, element("label", {}, "mask ", chooser), size.node, filled.node, depth.node),
       element("div", { class: "masks-columns" },
         element("div", {}, grid, summary),
-        element("div", {}, strips, list)),
+        element("div", {}, list, strips)),
       element("p", { class: "widget-note" },
         "Drag over cells to paint them, or move with the arrow keys and press the space bar. "
         + "A ring: not seen directly, but heard of through the layers."));
@@ -192,7 +192,7 @@
         return chip;
       });
       const words = (direct, through) => tokens.map((_, i) => i).filter((i) => direct(i) || through(i)).map(numbered)
-        .join(", ") || "nobody";
+        .join(", ") || "no token";
       const strip = (label, direct, through) => element("div", { class: "masks-strip", role: "img",
         "aria-label": `${label} ${words(direct, through)}` }, element("span", {}, label), ...chips(direct, through));
       strips.replaceChildren(
@@ -204,7 +204,7 @@
       const more = (failures) => (failures.length > 1 ? `, and ${failures.length - 1} more` : "");
       const line = (failures, title, passes, fails) => element("li", { class: failures.length ? "masks-fails" : "masks-passes" },
         element("strong", {}, `${failures.length ? "✗" : "✓"} ${title}. `),
-        failures.length ? fails(...failures[0]) + more(failures) + "." : passes);
+        element("span", {}, failures.length ? fails(...failures[0]) + more(failures) + "." : passes));
       list.replaceChildren(
         line(rows, "No empty row", "Each query has a key to look at.",
           (i) => `${numbered(i)} may look at nothing, and softmax over nothing is NaN`),

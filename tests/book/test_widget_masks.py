@@ -242,6 +242,18 @@ def test_it_is_accessible_and_fits(width, show):
     assert seen.accessibility() == []
 
 
+def test_the_controls_the_table_and_the_verdicts_are_on_one_screen_of_a_phone(show):
+    page = show("masks", width=390).page
+    page.get_by_role("combobox").select_option("sliding window")
+    page.get_by_role("slider", name="layers").fill("2")
+    cell(page, 0, 5).click()
+    assert len(failing(page)) == 3
+    top = page.locator(".widget-controls").bounding_box()["y"]
+    probes = page.locator(".masks-probes").bounding_box()
+    assert probes["y"] + probes["height"] - top < 660
+    assert page.locator(".masks-passes span").first.is_hidden() and page.locator(".masks-fails span").first.is_visible()
+
+
 def test_hostile_tokens_are_only_text(show):
     hostile = '<img src=x onerror="document.title=1">'
     seen = show("masks", data={"tokens": [hostile, "b", "c"]})
