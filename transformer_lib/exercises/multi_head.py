@@ -260,6 +260,26 @@ def heads_cut_without_a_transpose(x, w_in, b_in, w_out, b_out, n_heads, blocked)
 
 
 @like_pytorch.mistake
+def features_dealt_out_in_turn(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Your heads take the features in turn, like cards dealt around a table. Each head owns a run of neighbors: in
+    which order do the two new axes follow from the cut of D?"""
+    return _layer(
+        x, w_in, b_in, w_out, b_out, n_heads, blocked,
+        cut=lambda part: part.unflatten(-1, (-1, n_heads)).permute(0, 3, 1, 2),
+    )  # fmt: skip
+
+
+@like_pytorch.mistake
+def exchanged_before_the_cut(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You exchanged positions and features before you cut the features. First cut the axis of the features in two,
+    then move the new axis of the heads."""
+    return _layer(
+        x, w_in, b_in, w_out, b_out, n_heads, blocked,
+        cut=lambda part: part.transpose(1, 2).reshape(len(x), n_heads, x.shape[1], -1),
+    )  # fmt: skip
+
+
+@like_pytorch.mistake
 def joined_without_a_transpose(x, w_in, b_in, w_out, b_out, n_heads, blocked):
     """You cut the heads correctly and joined them in the order (B, H, T, Dh). For one token, which numbers should stand
     side by side?"""
