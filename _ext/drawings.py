@@ -30,7 +30,7 @@ def settle(app: Sphinx, doctree: nodes.document) -> None:
         drawing = STYLE.sub("", node.astext(), count=1)
         if alt := alternative(node):
             drawing = LABEL.sub(html.escape(alt).replace("\\", r"\\"), drawing, count=1)
-        node.children = [nodes.Text(drawing)]
+        node[:] = [nodes.Text(drawing)]  # sets its parent, too: another extension may ask
         node.rawsource = drawing
         node["classes"] = ["output", "drawn"]
 

@@ -34,18 +34,64 @@ def test_exact_counts_whole_sentences(recipe):
     assert recipe.exact(model, [*pairs, *wrong], batch=7) == 0.5
 
 
-def test_a_short_run_writes_a_model_and_its_card(recipe, monkeypatch, tmp_path):
-    """What is stored is the average of the weights, in half precision."""
+@pytest.fixture
+def small(recipe, monkeypatch):
+    """Few sentences, few steps, one seed of each kind."""
     text = translation.load()
-    few = translation.Splits(text.train[::900], text.validation[:4], text.test[:4], ())
+    short = [p for p in text.train if p.frame in ("states", "activities") and len(p.chinese) <= 4]
+    few = translation.Splits((*text.train[::900], *short), text.validation[:4], text.test[:4], text.longer)
     monkeypatch.setattr(recipe.translation, "load", lambda: few)
-    monkeypatch.setattr(recipe, "STEPS", 2)
-    monkeypatch.setattr(recipe, "BALANCED", 100)
+    sizes = {"SEEDS": 1, "FEWER": 1, "STEPS": 5, "SMALL_STEPS": 2, "BALANCED": 100, "SOME": 3, "MORE": 5}
+    for name, size in sizes.items():
+        monkeypatch.setattr(recipe, name, size)
+    return few
+
+
+def test_a_short_run_writes_a_model_its_results_and_its_card(recipe, small, tmp_path):
+    """What is stored is the average of the weights, in half precision."""
     recipe.main()
     card = json.loads((tmp_path / "translation" / "card.json").read_text(encoding="utf-8"))
-    assert card["test_exact"] == card["validation_exact"] == 0 and card["seconds"] > 0
+    assert card["test_exact"] == card["validation_exact"] == 0
+    assert 0 < card["seconds"] < card["seconds_of_all_runs"]
     stored = load(tmp_path / "translation")
-    untrained = transformer(recipe.MODEL, torch.Generator().manual_seed(recipe.SEED))
+    untrained = transformer(recipe.MODEL, torch.Generator().manual_seed(0))
     weight, before = stored.decoder[0].attention.w_q.weight, untrained.decoder[0].attention.w_q.weight
     assert torch.equal(weight.half().float(), weight)
-    assert 0 < (weight - before).abs().max() < 0.01
+    assert 0 < (weight - before).abs().max() < 0.02
+    results = json.loads((tmp_path / "translation" / "results.json").read_text(encoding="utf-8"))
+    assert {name: [run["seed"] for run in runs] for name, runs in results.items()} == {
+        name: [0] for name in ("runs", "shifted", "unsmoothed", "three", "open")
+    }
+    [run] = results["runs"]
+    assert len(run["exams"]) == 5 and all(paper["same"] for paper in run["exams"])
+    assert len(run["article"]) == len(recipe.PEOPLE) * len((*recipe.AN, *recipe.A))
+
+
+def test_hidden_characters_leave_no_trace(recipe):
+    """With a noun hidden from the decoder and in the encoder, every noun of its length gives the same article."""
+    model = load(RECIPES.parent / "trained" / "translation")
+    one, other = ("工程师", "建筑师")
+    hidden = [recipe.after(model, f"我是一名{job}", "I am", job, "encoder") for job in (one, other)]
+    torch.testing.assert_close(*hidden)
+    in_view = [recipe.after(model, f"我是一名{job}", "I am", job, "decoder") for job in (one, other)]
+    assert (in_view[0] - in_view[1]).abs().max() > 0.01
+
+
+def test_short_clauses_are_no_longer_than_any_in_training(recipe):
+    text = translation.load()
+    longest = max(len(p.chinese) for p in text.train), max(len(translation.words(p.english)) for p in text.train)
+    for n in (2, 3):
+        pairs = recipe.short_clauses(text, n, 20)
+        assert len({pair.chinese for pair in pairs}) == 20
+        for pair in pairs:
+            assert pair.chinese.count("，") == pair.english.count(",") == n - 1
+            assert len(pair.chinese) <= longest[0] and len(translation.words(pair.english)) <= longest[1]
+
+
+def test_shifted_positions_are_put_back(recipe):
+    model = load(RECIPES.parent / "trained" / "translation")
+    pairs = [pair for pair in translation.load().test if pair.frame == "professions"][:4]
+    found = recipe.at_offsets(model, pairs)
+    assert found["both"].keys() == found["source"].keys() == found["target"].keys() == set(recipe.OFFSETS)
+    assert {side[0] for side in found.values()} == {recipe.exact(model, pairs)}
+    assert not isinstance(model.source_embedding.positions, recipe.Shifted)

@@ -38,65 +38,89 @@ begin_label = Question(
 )
 
 
-def sentences_of_ids(generator):
-    """None, one, a repeated word, several."""
-    yield [], 1, 2
-    yield [7], 1, 2
-    yield [5, 5], 1, 2
-    yield [9, 4, 6], 1, 2
-    yield [12, 3, 8, 3], 20, 21
+swapped_arguments = Question(
+    "12.swapped_arguments",
+    128,
+    hint="The first argument makes the queries, and attention returns one vector per query. Which sequence asks now?",
+    mistakes={
+        80: "That is what the right call returns, where the target asks. Which sequence asks after the exchange?",
+        40: "That is the number of weights of one head. A layer returns vectors of width D.",
+        160: "That is the number of weights of four heads. A layer returns vectors of width D.",
+        640: "One vector comes back per *query*. The keys are summed over, so that their number is gone.",
+        208: "The two sequences are not joined: only the queries have a row in what comes back.",
+        8: "That is the number of vectors that come back. How many numbers does each of them have?",
+    },
+)
 
 
-@exercise("12.teacher_forced", inputs=sentences_of_ids)
-def teacher_forced(words, begin, end):
-    """Read the sentence behind its begin; predict each next word, and then the end."""
-    return [begin, *words], [*words, end]
+def evaluations(generator):
+    """One right sentence, one with a mistake, mistakes at padding alone, several sentences of different lengths."""
+    yield torch.tensor([[True]]), torch.tensor([1])
+    yield torch.tensor([[True, False]]), torch.tensor([2])
+    yield torch.tensor([[True, False]]), torch.tensor([1])
+    yield torch.tensor([[True, True, True], [True, True, False], [True, False, True]]), torch.tensor([3, 2, 3])
+    right = torch.from_numpy(generator.random((6, 9)) < 0.8)
+    yield right, torch.from_numpy(generator.integers(1, 10, 6))
+    yield torch.from_numpy(generator.random((5, 7)) < 0.4) | (torch.arange(7) < 4), torch.tensor([3, 4, 5, 6, 7])
 
 
-@teacher_forced.mistake
-def not_shifted(words, begin, end):
-    """At each position your decoder is asked for the token that it reads there. It will learn to copy, and its loss
-    will be 0."""
-    return [begin, *words], [begin, *words]
+@exercise("12.first_mistakes", inputs=evaluations)
+def first_mistakes(right, lengths):
+    """The first wrong token within the length; up to it, what the model writes alone is the reference."""
+    return [
+        next((t for t, ok in enumerate(row[:length]) if not ok), -1)
+        for row, length in zip(right.tolist(), lengths.tolist(), strict=True)
+    ]
 
 
-@teacher_forced.mistake
-def shifted_the_other_way(words, begin, end):
-    """Yours reads the future and is asked for the past. The first thing read must be the mark that stands before
-    every sentence."""
-    return [*words, end], [begin, *words]
+def _wrong(right, lengths):
+    """(B, T): a token that is there and wrong."""
+    return ~right & (torch.arange(right.shape[1]) < lengths[:, None])
 
 
-@teacher_forced.mistake
-def no_end_to_predict(words, begin, end):
-    """No label of yours is the end, so the model never learns when to stop."""
-    return [begin, *words[:-1]], list(words)
+@first_mistakes.mistake
+def padding_counts(right, lengths):
+    """A prediction at padding is a mistake to yours. What stands there is no token of the sentence, and no position
+    before it ever reads it."""
+    return [next((t for t, ok in enumerate(row) if not ok), -1) for row in right.tolist()]
 
 
-@teacher_forced.mistake
-def the_last_word_asks_for_nothing(words, begin, end):
-    """Yours reads one token more than it is asked for. Behind the last word there is something to predict, too."""
-    return [begin, *words], list(words)
+@first_mistakes.mistake
+def the_last_mistake(right, lengths):
+    """You return the last wrong token. After the first one, a model that writes alone reads a different beginning, so
+    what was measured there says nothing about it."""
+    wrong = _wrong(right, lengths)
+    return [max((t for t, bad in enumerate(row) if bad), default=-1) for row in wrong.tolist()]
 
 
-@teacher_forced.mistake
-def the_end_is_read(words, begin, end):
-    """Your decoder reads the end mark, and behind it nothing is left to predict: what it reads must be as long as
-    what it is asked for."""
-    return [begin, *words, end], [*words, end]
+@first_mistakes.mistake
+def how_many_are_right(right, lengths):
+    """You count the right tokens of each sentence. Tokens that are right behind a mistake do not help: how far does the
+    model come before it goes wrong?"""
+    there = torch.arange(right.shape[1]) < lengths[:, None]
+    return (right & there).sum(dim=1)
 
 
-@teacher_forced.mistake
-def framed_on_both_sides(words, begin, end):
-    """Both of yours are the whole target, marks and all. One lacks its last token and the other its first."""
-    return [begin, *words, end], [begin, *words, end]
+@first_mistakes.mistake
+def counted_from_one(right, lengths):
+    """Your positions begin at 1. The position at which the decoder has read only [begin] is number 0."""
+    found = first_mistakes.reference(right, lengths)
+    return [t + 1 if t >= 0 else -1 for t in found]
 
 
-@teacher_forced.mistake
-def the_begin_is_not_read(words, begin, end):
-    """Your decoder reads the first word before it is asked for anything, so nobody asks it for that word. When it
-    translates, who would write it?"""
-    return list(words), [*words[1:], end]
+@first_mistakes.mistake
+def the_length_where_all_is_right(right, lengths):
+    """A sentence without a mistake returns its length in yours. It was to return -1, so that it cannot be taken for
+    one whose mistake stands at a position."""
+    found = first_mistakes.reference(right, lengths)
+    return [t if t >= 0 else int(length) for t, length in zip(found, lengths, strict=True)]
+
+
+@first_mistakes.mistake
+def right_or_not(right, lengths):
+    """Yours says which sentences are exactly right, which is where the question begins. Of the others it asks at which
+    position."""
+    return ~_wrong(right, lengths).any(dim=1)
 
 
 def sources_and_targets(generator):
@@ -226,51 +250,64 @@ def the_last_one_is_missing(candidate, reference, n):
     return sum((ours & theirs).values()), sum(ours.values())
 
 
-def lengths_of_texts(generator):
-    """Equal, shorter, much shorter, longer."""
-    yield 6, 6
-    yield 5, 6
-    yield 1, 4
-    yield 9, 6
-    yield 900, 1000
+def shares_and_vocabularies(generator):
+    """No smoothing; the chapter's; half of everything; and all of it, which leaves only a uniform guess."""
+    yield 0.0, 4
+    yield 0.1, 2
+    yield 0.1, 316
+    yield 0.5, 10
+    yield 1.0, 8
 
 
-@exercise("12.brevity_penalty", inputs=lengths_of_texts)
-def brevity_penalty(candidate_length, reference_length):
-    """1 for what is long enough, and e to the power of 1 minus the ratio below."""
-    return min(1.0, math.exp(1 - reference_length / candidate_length))
+@exercise(
+    "12.surest",
+    inputs=shares_and_vocabularies,
+    rtol=1e-3,
+    hint="Write down the smoothed label as a distribution q: what is it at the right token, and what at each of the "
+    "others? Cross-entropy with q is least where p equals q.",
+)
+def surest(eps, V):
+    """A cross-entropy is least at p = q, and is then the entropy of q."""
+    right, other = 1 - eps + eps / V, eps / V
+    nats = -right * math.log(right)
+    return right, nats - (V - 1) * other * math.log(other) if eps else nats
 
 
-@brevity_penalty.mistake
-def the_ratio_itself(candidate_length, reference_length):
-    """You scale by the ratio of the lengths. The penalty falls faster than that: the ratio stands in an
-    exponent."""
-    return min(1.0, candidate_length / reference_length)
+def _entropy(right, other, others):
+    return -right * math.log(right) - (others * other * math.log(other) if other else 0) if right else 0.0
 
 
-@brevity_penalty.mistake
-def a_reward_for_length(candidate_length, reference_length):
-    """Where the candidate is longer than the reference yours is above 1. Too many words are punished already: by
-    the precisions."""
-    return math.exp(1 - reference_length / candidate_length)
+@surest.mistake
+def certain(eps, V):
+    """That is training without smoothing, where the model gains by becoming ever more certain. Which distribution is
+    the smoothed label?"""
+    return 1.0, 0.0
 
 
-@brevity_penalty.mistake
-def lengths_swapped(candidate_length, reference_length):
-    """You punish what is long and let pass what is short. Which of the two lengths divides the other?"""
-    return min(1.0, math.exp(1 - candidate_length / reference_length))
+@surest.mistake
+def right_token_gets_no_share(eps, V):
+    """You give the spread share to the other tokens alone. It is spread over the *whole* vocabulary, so that the right
+    token gets a V-th of it back."""
+    return 1 - eps, _entropy(1 - eps, eps / (V - 1), V - 1)
 
 
-@brevity_penalty.mistake
-def long_ones_punished_too(candidate_length, reference_length):
-    """Yours wants the same length. What is longer than its reference is punished already, by the precisions: here
-    it loses nothing."""
-    short, long = sorted((candidate_length, reference_length))
-    return math.exp(1 - long / short)
+@surest.mistake
+def loss_of_the_right_token_alone(eps, V):
+    """Your probability is right. Your loss is -ln p of the right token alone, but the label has a share for each of the
+    other tokens, too, and they cost far more nats each."""
+    right = 1 - eps + eps / V
+    return right, -math.log(right)
 
 
-@brevity_penalty.mistake
-def one_forgotten(candidate_length, reference_length):
-    """Yours jumps at the reference's length: a candidate one word short of it must lose only a little. What is the
-    exponent when both are equally long?"""
-    return 1.0 if candidate_length >= reference_length else math.exp(-reference_length / candidate_length)
+@surest.mistake
+def divergence(eps, V):
+    """Your probability is right. A loss of 0 at the best is the divergence KL(q || p). The cross-entropy is larger by
+    the entropy of the label, which no model can lower."""
+    return 1 - eps + eps / V, 0.0
+
+
+@surest.mistake
+def base_two(eps, V):
+    """Your probability is right, and your loss is in bits. The loss of this chapter is in nats."""
+    right, nats = surest.reference(eps, V)
+    return right, nats / math.log(2)

@@ -1,30 +1,30 @@
 """Right answers to the exercises of chapter 12, written in other ways."""
 
-import math
-
 import numpy as np
 import torch
 
 from transformer_lib.masks import padding_mask
 
 
-def teacher_forced_by_slices(words, begin, end):
-    target = [begin, *words, end]
-    return target[:-1], target[1:]
+def first_mistakes_in_torch(right, lengths):
+    wrong = ~right & (torch.arange(right.shape[1]) < lengths[:, None])
+    return torch.where(wrong.any(dim=1), wrong.int().argmax(dim=1), -1)
 
 
-def teacher_forced_in_numpy(words, begin, end):
-    target = np.array([begin, *words, end])
-    return target[: len(words) + 1], target[1:]
+def first_mistakes_by_loops(right, lengths):
+    found = []
+    for row, length in zip(right, lengths, strict=True):
+        place = -1
+        for t in range(int(length)):
+            if place < 0 and not row[t]:
+                place = t
+        found.append(place)
+    return found
 
 
-def teacher_forced_by_loops(words, begin, end):
-    inputs, labels, last = [], [], begin
-    for word in words:
-        inputs.append(last)
-        labels.append(word)
-        last = word
-    return [*inputs, last], [*labels, end]
+def first_mistakes_in_numpy(right, lengths):
+    runs = np.minimum.accumulate(right.numpy(), axis=1).sum(axis=1)  # right tokens before the first wrong one
+    return np.where(runs >= lengths.numpy(), -1, runs)
 
 
 def cross_mask_by_loops(source_lengths, S, T):
@@ -57,19 +57,24 @@ def clipped_by_counting(candidate, reference, n):
     return [sum(min(ours.count(gram), theirs.count(gram)) for gram in set(ours)), len(ours)]
 
 
-def penalty_by_cases(candidate_length, reference_length):
-    if candidate_length > reference_length:
-        return 1
-    return math.e ** (1 - reference_length / candidate_length)
+def surest_in_torch(eps, V):
+    q = torch.full((V,), eps / V, dtype=torch.float64)
+    q[0] += 1 - eps
+    return q[0].item(), torch.special.entr(q).sum().item()
 
 
-def penalty_in_numpy(candidate_length, reference_length):
-    return np.exp(np.minimum(0, 1 - reference_length / candidate_length))
+def surest_by_its_loss(eps, V):
+    """As cross_entropy has it, at the logits that are best."""
+    q = np.full(V, eps / V)
+    q[-1] += 1 - eps
+    logits = torch.from_numpy(np.log(np.maximum(q, 1e-300)))
+    loss = torch.nn.functional.cross_entropy(logits[None], torch.tensor([V - 1]), label_smoothing=eps)
+    return np.array([q[-1], loss.item()])
 
 
 ALTERNATIVES = {
-    "12.teacher_forced": [teacher_forced_by_slices, teacher_forced_in_numpy, teacher_forced_by_loops],
+    "12.first_mistakes": [first_mistakes_in_torch, first_mistakes_by_loops, first_mistakes_in_numpy],
     "12.cross_mask": [cross_mask_by_loops, cross_mask_from_the_library, cross_mask_in_numpy],
     "12.clipped_precision": [clipped_by_crossing_out, clipped_by_counting],
-    "12.brevity_penalty": [penalty_by_cases, penalty_in_numpy],
+    "12.surest": [surest_in_torch, surest_by_its_loss],
 }
