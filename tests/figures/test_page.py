@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONF = f"""\
 import sys
 sys.path.insert(0, {str(ROOT / "_ext")!r})
-extensions = ["myst_nb", "drawings"]
+extensions = ["myst_nb", "drawings", "chinese"]
 nb_execution_mode = "off"
 numfig = True
 html_theme = "basic"
@@ -38,6 +38,7 @@ def site(tmp_path_factory) -> Path:
     drawing = EXAMPLES["attention_flow"]()[0]
     stale = drawing.svg.replace(stylesheet(), "/* yesterday's */ .drawing { color: red }")
     cells = ["# A page\n\nSee {numref}`fig-flow`.", cell(stale, **WORDS), cell(drawing.svg, image={"alt": ALT})]
+    cells.append(cell(EXAMPLES["attention_table"]()[0].svg))
     table = cell("<table><tr><td>A table.</td></tr></table>")
     for name, contents in (("index", cells), ("other", ["# Another page", table])):
         made = [new_markdown_cell(part) if isinstance(part, str) else part for part in contents]
@@ -76,9 +77,15 @@ def test_the_theme_puts_no_white_behind_a_drawing(site):
 
 
 def test_the_words_of_the_page_come_before_the_drawings_own(site):
-    own, given = (svg["aria-label"] for svg in page(site, "index").select("svg.drawing"))
+    own, given, _ = (svg["aria-label"] for svg in page(site, "index").select("svg.drawing"))
     assert own == EXAMPLES["attention_flow"]()[0].label
     assert given == ALT
+
+
+def test_chinese_in_a_drawing_is_left_as_it_is(site):
+    """_ext/chinese.py wraps words in spans, which an SVG does not know."""
+    *_, table = page(site, "index").select("svg.drawing")
+    assert [text.get_text() for text in table.select("text")][2:9] == list("我是一名工程师")
 
 
 def test_other_html_and_pages_without_drawings_are_left_alone(site):
