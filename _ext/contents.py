@@ -3,9 +3,9 @@
     ```{contents-cards} 01 05
     ```
 
-shows the chapters from 01 to 05 that are there. The picture is the figure of the first cell tagged `picture`, or else
-the first figure of the chapter: a PNG, made small, or a drawing. Nothing here names a chapter, so a new one appears by
-itself.
+shows the chapters from 01 to 05 that are there, and the pages that are read after one of them (04a_…). The picture is
+the figure of the first cell tagged `picture`, or else the first figure of the chapter: a PNG, made small, or a drawing.
+Nothing here names a chapter, so a new one appears by itself.
 """
 
 import base64
@@ -37,7 +37,7 @@ class Contents(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         first, last = self.arguments
-        chapters = sorted(Path(self.env.srcdir, "chapters").glob("[0-9][0-9]_*.ipynb"))
+        chapters = sorted(Path(self.env.srcdir, "chapters").glob("[0-9][0-9]*_*.ipynb"))
         chapters = [path for path in chapters if first <= path.name[:2] <= last]
         if not chapters:
             raise self.error(f"there is no chapter from {first} to {last}")

@@ -35,7 +35,7 @@ from sphinx_exercise.nodes import exercise_subtitle, is_exercise_node
 logger = logging.getLogger(__name__)
 
 ROUNDS = 300
-CHECK = re.compile(r"""\bcheck\(\s*["'](\d\d\.\w+)["']""")
+CHECK = re.compile(r"""\bcheck\(\s*["'](\d\d[a-z]?\.\w+)["']""")
 
 
 class question(nodes.General, nodes.Element):

@@ -36,6 +36,15 @@ each_question = pytest.mark.parametrize("one", QUESTIONS, ids=lambda one: one.id
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 
+def chapter_of(one):
+    """What its id begins with: "07", or "12a" of a page after chapter 12."""
+    return one.id.partition(".")[0]
+
+
+def number_of(notebook):
+    return notebook.stem.partition("_")[0]
+
+
 def alternatives(chapter):
     path = Path(__file__).parent / "alternatives" / f"{CHAPTERS[chapter]}.py"
     spec = importlib.util.spec_from_file_location(f"alternatives_{CHAPTERS[chapter]}", path)
@@ -211,7 +220,7 @@ def test_an_unforeseen_answer_is_shown_in_lines_that_fit(one, wrong):
 
 @each_function
 def test_other_right_answers_are_right(one):
-    others = alternatives(one.id[:2]).ALTERNATIVES[one.id]
+    others = alternatives(chapter_of(one)).ALTERNATIVES[one.id]
     assert len(others) >= 2
     for other in others:
         assert diagnose(one.id, other).message == f"{one.id}: correct.", other.__name__
@@ -222,7 +231,7 @@ def test_every_predicate_is_met_by_an_example(one):
     """A mistake that is a test for values, like `is_negative`, has a value in the file of alternatives' EXAMPLES."""
     for wrong, hint in one.mistakes.items():
         if callable(wrong):
-            verdict = diagnose(one.id, alternatives(one.id[:2]).EXAMPLES[one.id][wrong.__name__])
+            verdict = diagnose(one.id, alternatives(chapter_of(one)).EXAMPLES[one.id][wrong.__name__])
             assert verdict.mistake == wrong.__name__
             assert " ".join(hint.split()) in " ".join(verdict.message.split())
             assert_readable(verdict)
@@ -236,7 +245,7 @@ def test_alternatives_are_of_exercises_that_exist(chapter):
 
 @each_notebook
 def test_a_notebook_asks_every_exercise_of_its_chapter_and_no_other(notebook):
-    chapter = notebook.stem[:2]
+    chapter = number_of(notebook)
     asked = [exercise_id for cell in code_cells(notebook) for exercise_id in checks(cell)]
     assert len(asked) == len(set(asked))
     assert set(asked) == (set(exercises_of(chapter)) if chapter in WRITTEN else set())
@@ -250,7 +259,7 @@ def test_a_notebook_leaves_its_exercises_unattempted(notebook):
 
 
 @pytest.mark.parametrize(
-    "notebook", [path for path in NOTEBOOKS if path.stem[:2] in WRITTEN], ids=lambda path: path.stem
+    "notebook", [path for path in NOTEBOOKS if number_of(path) in WRITTEN], ids=lambda path: path.stem
 )
 def test_the_solutions_solve_every_exercise(notebook):
     solved = [
@@ -259,7 +268,7 @@ def test_the_solutions_solve_every_exercise(notebook):
         for exercise_id in checks(cell)
         if f"{exercise_id}: correct.\n" in output_of(cell)
     ]
-    assert set(solved) == set(exercises_of(notebook.stem[:2]))
+    assert set(solved) == set(exercises_of(number_of(notebook)))
 
 
 def code_cells(notebook):

@@ -1,7 +1,7 @@
 """Exercises that diagnose: `check("01.bigram_counts", bigram_counts)` says what was thought, not just "wrong".
 
-One file per chapter, named for its concept, found by the ids in it and imported when it is first asked for. An exercise
-is any module-level name in it that holds an `Exercise` or a `Question`.
+One file per chapter, or page between two ("12a"), named for its concept, found by the ids in it and imported when it is
+first asked for. An exercise is any module-level name in it that holds an `Exercise` or a `Question`.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from transformer_lib.exercises.verdicts import Verdict, verdict
 __all__ = ["CHAPTERS", "Verdict", "check", "diagnose", "exercises_of"]
 
 _MAKES = re.compile(r"^from transformer_lib\.exercises\.\w+ import .*\b(exercise|Question)\b", re.MULTILINE)
-_ID = re.compile(r'^(?:@exercise\(|\w+ = Question\()\s*"(\d\d)\.', re.MULTILINE)
+_ID = re.compile(r'^(?:@exercise\(|\w+ = Question\()\s*"(\d\d[a-z]?)\.', re.MULTILINE)
 
 
 def _chapters() -> dict[str, str]:
@@ -82,7 +82,7 @@ def exercises_of(chapter: str) -> dict[str, Exercise | Question]:
     """Return the exercises of a chapter by id, in the order in which its file defines them.
 
     Args:
-        chapter: the chapter's number, "01".
+        chapter: the chapter's number, "01", or "12a" of a page after chapter 12.
     """
     module = importlib.import_module(f"{__name__}.{CHAPTERS[chapter]}")
     found = [value for value in vars(module).values() if isinstance(value, Exercise | Question)]

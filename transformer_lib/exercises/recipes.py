@@ -1,0 +1,244 @@
+"""Exercises of page 12a: what the training recipes rest on."""
+
+import math
+
+from transformer_lib.exercises.engine import Question, exercise
+
+decayed_weight = Question(
+    "12a.decayed_weight",
+    2 * (1 - 0.004 * 0.05) ** 5_000,
+    hint="With a gradient of 0, only one of AdamW's two terms acts. By which factor does one step shrink the weight, "
+    "and how often does it do so?",
+    mistakes={
+        2: "You left the weight where it was. The gradient is 0, but AdamW's decay does not pass through the gradient.",
+        2 * math.exp(-250): "You shrank the weight by the share 0.05 at every step. The formula multiplies the decay "
+        "by another number first: which one?",
+        0: "You shrank the weight so fast that nothing is left. The decay is not the share that one step takes away: "
+        "what is it multiplied by first?",
+        2 * (1 - 0.004) ** 5_000: "You used the learning rate alone as the share that a step takes away. Where does "
+        "the decay come in?",
+        (1 - 0.004 * 0.05) ** 5_000: "That is the factor of all steps together. The weight did not begin at 1.",
+        2 * (1 - 0.004 * 0.05): "That is the weight after a single step. How many are there?",
+        -18: "You let every step go the length of the learning rate, as Adam does for a gradient that stays the same. "
+        "That is what an L2 penalty would lead to at first; AdamW keeps the decay out of that quotient.",
+    },
+    rtol=2e-3,
+)
+
+
+def _entropy(p):
+    return -sum(x * math.log(x) for x in p if x > 0)
+
+
+smoothing_floor = Question(
+    "12a.smoothing_floor",
+    _entropy([0.8 + 0.2 / 1_000] + [0.2 / 1_000] * 999),
+    hint="Write down the smoothed target: one large probability and 999 small ones. Which distribution of the model "
+    "makes the cross-entropy lowest, and what is the cross-entropy then?",
+    mistakes={
+        0: "A loss of 0 needs a model that is certain. How does this target score a model that gives nothing to 999 of "
+        "the tokens?",
+        -math.log(0.8): "You scored the right token alone. The other tokens have a share of the target, too, and each "
+        "contributes a term.",
+        -math.log(0.8002): "You have the term of the right token, without its factor. What do the other 999 terms add?",
+        _entropy([0.8, 0.2]): "You treated all wrong tokens as one. The share is spread over many tokens, and each of "
+        "them has a small probability of its own.",
+        _entropy([0.8 + 0.2 / 1_000] + [0.2 / 1_000] * 999) / math.log(2): "The number is right in bits. The question "
+        "asks for nats.",
+        math.log(1_000): "That is the loss of a model that considers all tokens equally likely. A model can do better "
+        "than that.",
+        _entropy([0.9 + 0.1 / 1_000] + [0.1 / 1_000] * 999): "You used the share of the page. This exercise has a "
+        "different one.",
+        0.2: "You have the share itself. The loss is a mean of negative logarithms: of which probabilities?",
+    },
+    rtol=1e-3,
+)
+
+
+def lengths_and_decays(_):
+    """A single step, few and many; a decay of 0 counts the newest alone."""
+    yield from ((1, 0.9), (2, 0.5), (3, 0.0), (4, 0.9), (10, 0.98), (40, 0.8))
+
+
+@exercise(
+    "12a.shares",
+    inputs=lengths_and_decays,
+    hint="How much does one step count relative to the next one? And what must the weights of a mean sum to?",
+)
+def shares(n, d):
+    """Powers of the decay, the newest to the power 0, divided by their sum."""
+    powers = [d ** (n - t) for t in range(1, n + 1)]
+    return [power / sum(powers) for power in powers]
+
+
+@shares.mistake
+def not_divided_by_their_sum(n, d):
+    """The proportions of your numbers are right, but they do not sum to 1. What is the average of n weights that are
+    all the same?"""
+    return [d ** (n - t) for t in range(1, n + 1)]
+
+
+@shares.mistake
+def newest_first(n, d):
+    """Your numbers are right, and their order is reversed: the list should begin with the oldest step."""
+    return shares(n, d)[::-1]
+
+
+@shares.mistake
+def started_at_zero(n, d):
+    """You have the average that begins at 0 and is never corrected: after few steps its numbers sum to much less than
+    1. Which denominator on the page takes care of that?"""
+    return [(1 - d) * d ** (n - t) for t in range(1, n + 1)]
+
+
+@shares.mistake
+def started_at_the_first(n, d):
+    """You have the average that begins at the weights of step 1, so that step counts far more than its neighbors. On
+    the page nothing but the age of a step decides."""
+    return [d ** (n - 1)] + [(1 - d) * d ** (n - t) for t in range(2, n + 1)]
+
+
+@shares.mistake
+def all_alike(n, d):
+    """You count all steps alike, as an average of checkpoints does. Here the newest step counts most."""
+    return [1 / n] * n
+
+
+@shares.mistake
+def one_step_too_old(n, d):
+    """Every number is too small by the same factor: you counted the newest step as one step old."""
+    return [(1 - d) * d ** (n - t + 1) / (1 - d**n) for t in range(1, n + 1)]
+
+
+def steps_of_a_trapezoid(_):
+    """The ends of the three parts, with and without a warm-up, with a plateau and without."""
+    for steps, warmup, cooldown in ((3, 1, 1), (10, 3, 4), (10, 0, 5), (12, 4, 8), (8, 2, 1)):
+        for t in range(steps):
+            yield t, steps, warmup, cooldown
+
+
+@exercise(
+    "12a.factor",
+    inputs=steps_of_a_trapezoid,
+    hint="Write down the factors of a run of ten steps with a warm-up of three and a cool-down of four. How many steps "
+    "are left at each of them, the current one included?",
+)
+def factor(t, steps, warmup, cooldown):
+    """Up to the warm-up's end a count of steps done, in the cool-down a count of steps left."""
+    if t < warmup:
+        return (t + 1) / warmup
+    return min(1.0, (steps - t) / cooldown)
+
+
+@factor.mistake
+def begins_at_zero(t, steps, warmup, cooldown):
+    """Your first step has the factor 0, so its batch is read and nothing is learned from it. On the page, the first
+    step of a warm-up of 50 has the factor 1/50."""
+    return t / warmup if t < warmup else factor(t, steps, warmup, cooldown)
+
+
+@factor.mistake
+def ends_at_zero(t, steps, warmup, cooldown):
+    """Your last step has the factor 0, so its batch is read and nothing is learned from it. The last step should still
+    have a small one."""
+    return factor(t, steps, warmup, cooldown) if t < warmup else min(1.0, (steps - 1 - t) / cooldown)
+
+
+@factor.mistake
+def no_cooldown(t, steps, warmup, cooldown):
+    """Your warm-up is right, but the factor stays at 1 until the end."""
+    return factor(t, steps, warmup, cooldown) if t < warmup else 1.0
+
+
+@factor.mistake
+def no_warmup(t, steps, warmup, cooldown):
+    """Your cool-down is right, but the run begins at the full rate."""
+    return min(1.0, (steps - t) / cooldown)
+
+
+@factor.mistake
+def falls_from_the_warmup_on(t, steps, warmup, cooldown):
+    """Your factor begins to fall as soon as the warm-up has ended. Between the two, the trapezoid has a level part,
+    unless warm-up and cool-down fill the run."""
+    return factor(t, steps, warmup, cooldown) if t < warmup else (steps - t) / (steps - warmup)
+
+
+@factor.mistake
+def one_step_early(t, steps, warmup, cooldown):
+    """Your cool-down begins and ends one step early: its first step should still have the factor 1."""
+    return factor(t, steps, warmup, cooldown) if t < warmup else min(1.0, (steps - t) / (cooldown + 1))
+
+
+def directions(_):
+    """Both kinds of step, at the scales of the lab, with rates at which no step overshoots."""
+    for a in (1.0, 0.5, 0.2, 0.05):
+        for share, rate in ((0.1, 0.5), (0.25, 0.3)):
+            yield a, share, rate, "gradient"
+            yield a, share, rate / 53, "orthogonal"
+
+
+@exercise(
+    "12a.steps_needed",
+    inputs=directions,
+    hint="Write down what one step leaves of the error of one direction: a factor for one kind of step, a difference "
+    "for the other. The number of steps is then the smallest whole number that is large enough.",
+)
+def steps_needed(a, share, rate, step):
+    """The gradient multiplies the error by 1 − rate a² at each step; an orthogonal step takes the rate off it."""
+    needed = math.log(share) / math.log(1 - rate * a**2) if step == "gradient" else (1 - share) / rate
+    return math.ceil(needed)
+
+
+def _by(a, share, rate, step, factor):
+    return math.ceil(math.log(share) / math.log(1 - factor)) if step == "gradient" else math.ceil((1 - share) / rate)
+
+
+@steps_needed.mistake
+def the_scale_not_squared(a, share, rate, step):
+    """You are right about the orthogonal step. In the gradient the scale of a direction appears twice: once because the
+    error is multiplied by it in the loss, and once more when the loss is differentiated."""
+    return _by(a, share, rate, step, rate * a)
+
+
+@steps_needed.mistake
+def every_direction_alike(a, share, rate, step):
+    """You are right about the orthogonal step. For plain gradient descent, your number does not depend on the scale.
+    Print the error of every column after 10 steps: do all of them fall equally fast?"""
+    return _by(a, share, rate, step, rate)
+
+
+@steps_needed.mistake
+def the_orthogonal_step_multiplies(a, share, rate, step):
+    """You are right about the gradient. The orthogonal step, however, has the same length however small the error has
+    become: it subtracts, and does not multiply."""
+    kept = 1 - (rate * a**2 if step == "gradient" else rate)
+    return math.ceil(math.log(share) / math.log(kept))
+
+
+@steps_needed.mistake
+def the_orthogonal_step_scaled(a, share, rate, step):
+    """You are right about the gradient. In the orthogonal step, the singular values of the gradient have all been
+    replaced by 1: does the scale of a direction still matter?"""
+    return steps_needed(a, share, rate, step) if step == "gradient" else math.ceil((1 - share) / (rate * a))
+
+
+@steps_needed.mistake
+def rounded_down(a, share, rate, step):
+    """Your formulas are right, and you rounded down. After that many steps, a little more than the wanted share is
+    left."""
+    needed = math.log(share) / math.log(1 - rate * a**2) if step == "gradient" else (1 - share) / rate
+    return math.floor(needed)
+
+
+@steps_needed.mistake
+def the_whole_way(a, share, rate, step):
+    """You are right about the gradient. The orthogonal step need not go the whole way: a share of the error may be
+    left."""
+    return steps_needed(a, share, rate, step) if step == "gradient" else math.ceil(1 / rate)
+
+
+@steps_needed.mistake
+def the_two_exchanged(a, share, rate, step):
+    """You have both numbers, and each belongs to the other kind of step. Which of the two looks at how large the
+    gradient is?"""
+    return steps_needed(a, share, rate, "orthogonal" if step == "gradient" else "gradient")
