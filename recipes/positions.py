@@ -5,8 +5,11 @@ without one, and it cannot be done without order. Writes trained/positions/resul
 places:
 
     echo[mask][positions]     share of right letters in each eight places, up to four times the length of training
-    patient                   the same for the causal model without positions, trained for longer
+    half_time[positions]      the same for causal models with half of the steps
+    two_heads[steps][positions]  the same without a mask and with two heads in place of four
+    window[positions]         the same models as echo["causal"], shown only distances that they met in training
     plays[positions]          bits per character in each 16 places, up to four times the length of training
+    plays_window[positions]   the same models, shown only distances that they met in training
     layouts                   bits per character of the rotary model, and with its weights in the other layout
 """
 
@@ -25,7 +28,7 @@ from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
 from transformer_lib.feed_forward import FeedForward
 from transformer_lib.ladder import bits_per_character
-from transformer_lib.masks import CAUSAL
+from transformer_lib.masks import CAUSAL, Mask, sliding_window_mask
 from transformer_lib.norms import RMSNorm
 from transformer_lib.positions import LearnedPositions, Rotary, SinusoidalPositions
 from transformer_lib.training import random_windows
@@ -34,8 +37,7 @@ KINDS = ("none", "sinusoidal", "learned", "rotary")
 SEEDS = 3
 LONGER = 4  # how many times the length of training is scored
 LEARNING_RATE = 3e-3
-LETTERS, BACK, ECHO_LENGTH, ECHO_BATCH, ECHO_STEPS = 16, 2, 16, 32, 300
-PATIENT_STEPS = 500  # for the causal model without positions, which learns more slowly
+LETTERS, BACK, ECHO_LENGTH, ECHO_BATCH, ECHO_STEPS, ECHO_HEADS = 16, 2, 16, 32, 600, 4
 PLAYS_LENGTH, PLAYS_BATCH, PLAYS_STEPS, SCORED = 64, 16, 300, 150
 MASKS = {"causal": CAUSAL, "none": None}
 
@@ -81,47 +83,53 @@ def trained_apart(models: list[nn.Module], weights: dict[str, Tensor]) -> None:
         model.load_state_dict({name: value[i] for name, value in weights.items()})
 
 
+def trained_echo(kind: str, mask: str, *, steps: int, n_heads: int = ECHO_HEADS) -> list[Echo]:
+    models = [Echo(decoder(kind, LETTERS + 1, ECHO_LENGTH, 32, n_heads, seed), mask) for seed in range(SEEDS)]
+    weights = train_together(
+        [*models], lambda generator: letters(ECHO_LENGTH, ECHO_BATCH, generator), steps, LEARNING_RATE
+    )
+    trained_apart([*models], weights)
+    return models
+
+
 @torch.no_grad()
-def echo(kind: str, mask: str, steps: int) -> list[list[float]]:
-    models: list[nn.Module] = [
-        Echo(decoder(kind, LETTERS + 1, ECHO_LENGTH, 32, 2, seed), mask) for seed in range(SEEDS)
-    ]
-    with torch.enable_grad():
-        weights = train_together(
-            models, lambda generator: letters(ECHO_LENGTH, ECHO_BATCH, generator), steps, LEARNING_RATE
-        )
-    trained_apart(models, weights)
+def echoed(models: list[Echo], kind: str, mask: Mask = None) -> list[list[float]]:
+    """Share of right letters by seed and eight places; `mask` replaces the one that the models were trained with."""
     length = ECHO_LENGTH * (1 if kind == "learned" else LONGER)
     (asked,), expected = letters(length, 300, torch.Generator().manual_seed(SEEDS))
-    right = torch.stack([(model(asked).argmax(dim=-1) == expected).double().mean(dim=0) for model in models])
+    answers = [model(asked) if mask is None else model.model(asked, mask=mask)[:, BACK + 1 :] for model in models]
+    right = torch.stack([(answer.argmax(dim=-1) == expected).double().mean(dim=0) for answer in answers])
     return F.pad(right, (BACK + 1, 0), value=torch.nan).unflatten(1, (-1, 8)).nanmean(dim=2).tolist()
 
 
+def echo(kind: str, mask: str, *, steps: int, n_heads: int = ECHO_HEADS) -> list[list[float]]:
+    return echoed(trained_echo(kind, mask, steps=steps, n_heads=n_heads), kind)
+
+
 @torch.no_grad()
-def play_bits(model: nn.Module, tokens: Tensor, length: int) -> list[float]:
+def play_bits(model: LanguageModel, tokens: Tensor, length: int, mask: Mask = CAUSAL) -> list[float]:
     windows = tokens[: SCORED * (length + 1)].view(SCORED, length + 1)
-    nats = F.cross_entropy(model(windows[:, :-1]).transpose(1, 2), windows[:, 1:], reduction="none")
+    logits = model(windows[:, :-1], mask=mask)
+    nats = F.cross_entropy(logits.transpose(1, 2), windows[:, 1:], reduction="none")
     return [bits_per_character(float(part), 1, 1) for part in nats.mean(dim=0).unflatten(0, (-1, 16)).mean(dim=1)]
 
 
-def plays(kind: str, tokens: dict[str, Tensor], vocab_size: int) -> tuple[list[list[float]], list[list[float]]]:
-    """Bits by place of each seed's model; and over all places, as it is and in the other layout."""
-
+def trained_on_plays(kind: str, tokens: Tensor, vocab_size: int) -> list[LanguageModel]:
     def windows(generator: torch.Generator) -> tuple[tuple[Tensor], Tensor]:
-        inputs, targets = next(random_windows(tokens["train"], PLAYS_LENGTH, PLAYS_BATCH, generator))
+        inputs, targets = next(random_windows(tokens, PLAYS_LENGTH, PLAYS_BATCH, generator))
         return (inputs,), targets
 
-    models: list[nn.Module] = [decoder(kind, vocab_size, PLAYS_LENGTH, 64, 4, seed) for seed in range(SEEDS)]
-    trained_apart(models, train_together(models, windows, PLAYS_STEPS, LEARNING_RATE))
-    bits = [play_bits(model, tokens["validation"], LONGER * PLAYS_LENGTH) for model in models]
-    layouts = []
-    if kind == "rotary":
-        for model in models:
-            right = play_bits(model, tokens["validation"], PLAYS_LENGTH)
-            in_other_layout(model)
-            wrong = play_bits(model, tokens["validation"], PLAYS_LENGTH)
-            layouts.append([sum(right) / len(right), sum(wrong) / len(wrong)])
-    return bits, layouts
+    models = [decoder(kind, vocab_size, PLAYS_LENGTH, 64, 4, seed) for seed in range(SEEDS)]
+    trained_apart([*models], train_together([*models], windows, PLAYS_STEPS, LEARNING_RATE))
+    return models
+
+
+def in_both_layouts(model: LanguageModel, tokens: Tensor) -> list[float]:
+    """Bits over all places, as the model is and in the other layout, in which it stays."""
+    right = play_bits(model, tokens, PLAYS_LENGTH)
+    in_other_layout(model)
+    wrong = play_bits(model, tokens, PLAYS_LENGTH)
+    return [sum(right) / len(right), sum(wrong) / len(wrong)]
 
 
 def in_other_layout(model: LanguageModel) -> None:
@@ -135,14 +143,27 @@ def in_other_layout(model: LanguageModel) -> None:
 def main() -> None:
     started = time.process_time()
     torch.set_num_threads(1)
-    results: dict = {
-        "echo": {mask: {kind: echo(kind, mask, ECHO_STEPS) for kind in KINDS} for mask in MASKS},
-        "plays": {},
+    results: dict = {"echo": {mask: {} for mask in MASKS}, "window": {}, "plays": {}, "plays_window": {}}
+    near = sliding_window_mask(LONGER * ECHO_LENGTH, ECHO_LENGTH)
+    for mask in MASKS:
+        for kind in KINDS:
+            models = trained_echo(kind, mask, steps=ECHO_STEPS)
+            results["echo"][mask][kind] = echoed(models, kind)
+            if mask == "causal" and kind != "learned":  # a learned table has no rows beyond its length
+                results["window"][kind] = echoed(models, kind, near)
+    results["half_time"] = {kind: echo(kind, "causal", steps=ECHO_STEPS // 2) for kind in KINDS}
+    results["two_heads"] = {
+        steps: {kind: echo(kind, "none", steps=steps, n_heads=2) for kind in kinds}
+        for steps, kinds in {ECHO_STEPS // 2: ["rotary"], ECHO_STEPS: KINDS[1:]}.items()
     }
-    results["patient"] = echo("none", "causal", PATIENT_STEPS)
     tokenizer, tokens = load_plays()
-    for kind in ("none", "sinusoidal", "rotary"):  # a learned table has no rows beyond its length
-        results["plays"][kind], results["layouts"] = plays(kind, tokens, tokenizer.vocab_size)
+    held_out, near = tokens["validation"], sliding_window_mask(LONGER * PLAYS_LENGTH, PLAYS_LENGTH)
+    for kind in ("none", "sinusoidal", "rotary"):
+        language_models = trained_on_plays(kind, tokens["train"], tokenizer.vocab_size)
+        far = LONGER * PLAYS_LENGTH
+        results["plays"][kind] = [play_bits(model, held_out, far) for model in language_models]
+        results["plays_window"][kind] = [play_bits(model, held_out, far, near) for model in language_models]
+    results["layouts"] = [in_both_layouts(model, held_out) for model in language_models]
     write_card(
         "positions",
         chapter="10",

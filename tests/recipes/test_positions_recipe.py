@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from transformer_lib.data import shakespeare
-from transformer_lib.exercises.positions import halves_to_neighbours
+from transformer_lib.exercises.positions import halves_to_neighbors
+from transformer_lib.masks import causal_mask
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -47,20 +48,36 @@ def test_the_other_layout_is_the_exercises(recipe):
     model = recipe.decoder("rotary", 9, 8, 16, 2, 0)
     before = model.blocks[0].attention.w_k.weight.clone()
     recipe.in_other_layout(model)
-    assert torch.equal(model.blocks[0].attention.w_k.weight, halves_to_neighbours(before, 2))
+    assert torch.equal(model.blocks[0].attention.w_k.weight, halves_to_neighbors(before, 2))
+
+
+def test_a_window_hides_what_is_far(recipe):
+    models = [recipe.Echo(recipe.decoder("rotary", 17, 16, 8, 2, seed), "causal") for seed in range(2)]
+    everything = causal_mask(recipe.LONGER * recipe.ECHO_LENGTH)
+    assert recipe.echoed(models, "rotary") == recipe.echoed(models, "rotary", everything)
+    near = recipe.sliding_window_mask(recipe.LONGER * recipe.ECHO_LENGTH, 2)
+    assert recipe.echoed(models, "rotary") != recipe.echoed(models, "rotary", near)
 
 
 def test_results_have_a_number_for_each_seed_and_block(recipe, monkeypatch, tmp_path):
-    for name, value in {"ECHO_STEPS": 2, "PATIENT_STEPS": 2, "PLAYS_STEPS": 2, "SCORED": 2, "SEEDS": 2}.items():
+    for name, value in {"ECHO_STEPS": 4, "PLAYS_STEPS": 2, "SCORED": 2, "SEEDS": 2}.items():
         monkeypatch.setattr(recipe, name, value)
     recipe.main()
     results = json.loads((tmp_path / "positions" / "results.json").read_text())
-    for of in results["echo"].values():
+    for of in (*results["echo"].values(), results["half_time"]):
         assert {kind: [len(run) for run in runs] for kind, runs in of.items()} == {
             kind: [2 if kind == "learned" else 8] * 2 for kind in recipe.KINDS
         }
-    assert {kind: [len(run) for run in runs] for kind, runs in results["plays"].items()} == {
-        kind: [16] * 2 for kind in ("none", "sinusoidal", "rotary")
-    }
-    assert len(results["layouts"]) == 2 and len(results["patient"]) == 2
+    assert {steps: [*of] for steps, of in results["two_heads"].items()} == {"2": ["rotary"], "4": [*recipe.KINDS[1:]]}
+    unending = ("none", "sinusoidal", "rotary")
+    for name, blocks in {"window": 8, "plays": 16, "plays_window": 16}.items():
+        assert {kind: [len(run) for run in runs] for kind, runs in results[name].items()} == {
+            kind: [blocks] * 2 for kind in unending
+        }
+    for narrow, wide, met in (("window", results["echo"]["causal"], 2), ("plays_window", results["plays"], 4)):
+        for kind in unending:  # as far as the window reaches, it hides nothing
+            torch.testing.assert_close(
+                torch.tensor(results[narrow][kind])[:, :met], torch.tensor(wide[kind])[:, :met], atol=1e-3, rtol=0
+            )
+    assert len(results["layouts"]) == 2
     assert json.loads((tmp_path / "positions" / "card.json").read_text())["chapter"] == "10"

@@ -22,13 +22,17 @@ bag = Question(
 )
 
 
-def rows_of_the_table(generator):
-    """The first rows and late ones, narrow and wide, two bases."""
-    yield 0, 2, 10_000.0
-    yield 1, 2, 10_000.0
-    yield 3, 4, 10_000.0
-    yield 7, 8, 100.0
-    yield int(generator.integers(100, 1000)), 16, 10_000.0
+def rows_of_clocks(generator):
+    """Few hands and several, slow enough or not to come round; all positions are below 1,000."""
+    for position, width, base in (
+        (0, 2, 10_000.0),
+        (3, 4, 10_000.0),
+        (9, 4, 10_000.0),
+        (47, 8, 100.0),
+        (730, 8, 100.0),
+    ):
+        yield _row(_angles(position, width, base)), base
+    yield _row(_angles(int(generator.integers(200, 1000)), 16, 100.0)), 100.0
 
 
 def _row(angles):
@@ -39,115 +43,116 @@ def _angles(position, width, base):
     return position / base ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
 
 
-@exercise("10.sinusoidal_row", inputs=rows_of_the_table, atol=1e-3)  # angles in float32 are welcome
-def sinusoidal_row(position, d_model, base):
-    """One row of the sinusoidal table: sine and cosine by turns, a pair for each speed."""
-    return _row(_angles(position, d_model, base))
+def _nearest(row, base):
+    table = torch.stack([_row(_angles(position, len(row), base)) for position in range(1000)])
+    return int((table - row).norm(dim=1).argmin())
 
 
-@sinusoidal_row.mistake
-def sines_first_then_cosines(position, d_model, base):
-    """The numbers are right and in another order: all sines, then all cosines. In the paper's table a pair stands
-    side by side, sine at 2i and cosine at 2i + 1. (Some libraries do it your way, and a model trained with one
-    cannot read the other.)"""
-    angles = _angles(position, d_model, base)
-    return torch.cat((angles.sin(), angles.cos()))
+def _hand(row, base, i):
+    """The position if hand i has not come round."""
+    angle = math.atan2(row[2 * i], row[2 * i + 1]) % (2 * math.pi)
+    return round(angle * base ** (2 * i / len(row)))
 
 
-@sinusoidal_row.mistake
-def cosines_before_sines(position, d_model, base):
-    """In each pair you have the cosine first. What should position 0 look like at its first feature, 0 or 1?"""
-    return _row(_angles(position, d_model, base)).view(-1, 2).flip(-1).flatten()
+@exercise(
+    "10.read_clock",
+    inputs=rows_of_clocks,
+    hint="There are only 1,000 positions that it could be, and you can compute what each of them would look like.",
+)
+def read_clock(row, base):
+    """Find the position, below 1,000, whose row is nearest."""
+    return _nearest(row, base)
 
 
-@sinusoidal_row.mistake
-def every_feature_its_own_speed(position, d_model, base):
-    """You give each feature a speed of its own. A sine and a cosine are the two coordinates of one hand, so the two
-    features of a pair share an angle: the exponent counts pairs."""
-    angles = position / base ** (torch.arange(d_model, dtype=torch.float64) / d_model)
-    return torch.where(torch.arange(d_model) % 2 == 0, angles.sin(), angles.cos())
+@read_clock.mistake
+def the_fastest_hand_alone(row, base):
+    """You read the fastest hand, which has come round several times by position 7. The slower hands know how often."""
+    return _hand(row, base, 0)
 
 
-@sinusoidal_row.mistake
-def exponent_half_as_large(position, d_model, base):
-    """Your hands slow down half as much as they should from pair to pair: the last one should be near 1 / base. Is
-    the exponent i / d_model or 2i / d_model, with i counting pairs?"""
-    return _row(position / base ** (torch.arange(d_model // 2, dtype=torch.float64) / d_model))
+@read_clock.mistake
+def the_slowest_hand_alone(row, base):
+    """You read the slowest hand, which is right as long as it has not come round. With a base of 100 it has, at the
+    later positions. Which position agrees with *all* hands?"""
+    return _hand(row, base, len(row) // 2 - 1)
 
 
-@sinusoidal_row.mistake
-def angle_multiplied_by_the_base(position, d_model, base):
-    """Your later pairs turn faster and faster. The base to the power of 2i / d_model should make them slower."""
-    return _row(position * base ** (torch.arange(0, d_model, 2, dtype=torch.float64) / d_model))
+@read_clock.mistake
+def sine_and_cosine_exchanged(row, base):
+    """You take the first number of each hand for its cosine. At position 0, which of the two is 0?"""
+    return _nearest(row.view(-1, 2).flip(-1).flatten(), base)
 
 
-def vectors_and_positions(generator):
-    """Position 0, where nothing turns, then others; two to eight features."""
-    yield torch.tensor([1.0, 0.0], dtype=torch.float64), 0, 10_000.0
-    yield torch.tensor([1.0, 2.0], dtype=torch.float64), 1, 10_000.0
-    for width, position, base in ((4, 3, 10_000.0), (4, 10, 100.0), (8, 25, 10_000.0)):
-        yield torch.from_numpy(generator.normal(size=width)), position, base
+@read_clock.mistake
+def counted_from_one(row, base):
+    """Your positions are all too large by one: the first row of the table, all sines 0, is position 0."""
+    return _nearest(row, base) + 1
+
+
+def turned_keys(generator):
+    """One key that nothing has turned yet, then several; two to eight features."""
+    yield torch.tensor([[1.0, 0.0]], dtype=torch.float64), 1, 10_000.0
+    for length, width, by, base in ((2, 2, 3, 10_000.0), (3, 4, 5, 100.0), (5, 8, 40, 10_000.0)):
+        yield torch.from_numpy(generator.normal(size=(length, width))), by, base
 
 
 def _turn(x, angles):
-    a, b = x[0::2], x[1::2]
-    return torch.stack((a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()), dim=-1).flatten()
+    a, b = x[..., 0::2], x[..., 1::2]
+    return torch.stack((a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()), dim=-1).flatten(-2)
 
 
-@exercise("10.rotate", inputs=vectors_and_positions, atol=1e-4)
-def rotate(x, position, base):
-    """Turn each pair of neighbours, x[2i] and x[2i + 1], by position / base^(2i / Dh)."""
-    return _turn(x, _angles(position, len(x), base))
+@exercise(
+    "10.moved",
+    inputs=turned_keys,
+    atol=1e-4,
+    hint="A key that was turned for position n and is needed at position n + by: which rotation is missing?",
+)
+def moved(keys, by, base):
+    """Turn every key by the same angles, those of position `by`: rotations add up."""
+    return _turn(keys, _angles(by, keys.shape[-1], base))
 
 
-@rotate.mistake
-def turned_the_other_way(x, position, base):
-    """Your hands turn backwards, all of them. Scores would not notice, since both queries and keys turn so, but a
-    model trained the other way would. Which of the two products carries the minus?"""
-    return _turn(x, -_angles(position, len(x), base))
+@moved.mistake
+def turned_for_the_new_positions(keys, by, base):
+    """You turned each key by its new position. But it had been turned by its old one before, and rotations add up:
+    what is missing is the difference."""
+    positions = by + torch.arange(len(keys), dtype=torch.float64)[:, None]
+    return _turn(keys, _angles(positions, keys.shape[-1], base))
 
 
-@rotate.mistake
-def the_other_layout(x, position, base):
-    """That is a right rotation in the other layout: you pair feature i with i + Dh/2. Asked for are neighbours, 2i and
-    2i + 1."""
-    a, b = x.chunk(2)
-    angles = _angles(position, len(x), base)
-    return torch.cat((a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()))
+@moved.mistake
+def turned_back(keys, by, base):
+    """You turned the keys back, as if the words in front had been taken away."""
+    return _turn(keys, _angles(-by, keys.shape[-1], base))
 
 
-@rotate.mistake
-def a_mirror_instead_of_a_rotation(x, position, base):
-    """Both of your products carry the same sign. Then the pair is not turned: lengths change, or the plane is mirrored.
-    Try it on (1, 0) and (0, 1): they should stay at a right angle, in the same order."""
-    a, b = x[0::2], x[1::2]
-    angles = _angles(position, len(x), base)
-    return torch.stack((a * angles.cos() + b * angles.sin(), a * angles.sin() + b * angles.cos()), dim=-1).flatten()
+@moved.mistake
+def left_as_they_were(keys, by, base):
+    """The keys keep their distances from one another, and yet a new query will stand at a later position. Relative to
+    that query, every old key that you leave alone moves back by the length of what was put in front."""
+    return keys.clone()
 
 
-@rotate.mistake
-def one_speed_for_all_pairs(x, position, base):
-    """You turn every pair by the same angle, the position. Only the first pair turns by a radian a position; each
-    further one is slower."""
-    return _turn(x, torch.full((len(x) // 2,), float(position), dtype=torch.float64))
+@moved.mistake
+def the_other_layout(keys, by, base):
+    """That is a rotation in the other layout: you pair feature i with i + Dh/2, and these keys were turned in pairs of
+    neighbors, 2i and 2i + 1."""
+    a, b = keys.chunk(2, dim=-1)
+    angles = _angles(by, keys.shape[-1], base)
+    return torch.cat((a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()), dim=-1)
 
 
-@rotate.mistake
-def exponent_counts_pairs(x, position, base):
-    """Your slow hands are too fast: the last pair should turn by nearly 1 / base. The exponent is 2i / Dh with i
-    counting pairs, or i / Dh with i counting features."""
-    return _turn(x, position / base ** (torch.arange(len(x) // 2, dtype=torch.float64) / len(x)))
+@moved.mistake
+def one_speed_for_all_pairs(keys, by, base):
+    """You turn every pair by the same angle. Only the first pair turns by one radian per position; each of the others
+    is slower than the one before it."""
+    return _turn(keys, torch.full((keys.shape[-1] // 2,), float(by), dtype=torch.float64))
 
 
-@rotate.mistake
-def overwritten_before_it_is_read(x, position, base):
-    """The second feature of each pair is made of the first one's new value. Compute both from the old pair before you
-    store either."""
-    x = x.clone()
-    angles = _angles(position, len(x), base)
-    x[0::2] = x[0::2] * angles.cos() - x[1::2] * angles.sin()
-    x[1::2] = x[0::2] * angles.sin() + x[1::2] * angles.cos()
-    return x
+@moved.mistake
+def rows_slid_along(keys, by, base):
+    """You moved the rows of the tensor. The rows stay; what changes is the position for which each one is turned."""
+    return torch.roll(keys, by, dims=0)
 
 
 same_distance = Question(
@@ -164,16 +169,21 @@ same_distance = Question(
     },
 )
 
-slowest = Question(
-    "10.slowest",
-    200 * math.pi,
-    hint="The two pairs turn by 1 / base^0 and 1 / base^(2/4) radians a position. A round is 2π radians.",
+base = Question(
+    "10.base",
+    (1000 / (2 * math.pi)) ** 2,
+    hint="Four features are two hands; the slower one turns by 1 / base^(2/4) radians per position. A full turn has "
+    "2π radians.",
     mistakes={
-        100: "That is after how many positions it has turned by one radian. How many radians is a whole round?",
-        2 * math.pi: "That is the fastest pair. The slowest is asked for.",
-        20_000 * math.pi: "You took the speed to be 1 / base. The exponent is 2i / Dh, and the last i is not Dh / 2.",
-        36_000: "A degree is not a radian: sine and cosine take the angle in radians, and a round has 2π of them.",
-        20 * math.pi: "Your exponent is half as large as it should be: it is 2i / Dh, with i counting pairs.",
+        1_000_000: "With that base the slow hand has turned by one radian after 1,000 positions. How many radians has "
+        "a full turn?",
+        1000 / (2 * math.pi): "You took the slowest speed to be 1 / base. The exponent is 2i / Dh, and the last i is "
+        "not Dh / 2.",
+        (1000 / (2 * math.pi)) ** 4: "Your exponent is half as large as it should be: it is 2i / Dh, with i counting "
+        "hands.",
+        (1000 / 360) ** 2: "A degree is not a radian: sine and cosine take the angle in radians, and a full turn has "
+        "2π of them.",
+        math.sqrt(1000 / (2 * math.pi)): "You took the root where you should have squared: the speed is 1 / √base.",
     },
 )
 
@@ -184,35 +194,112 @@ def projections(generator):
         yield torch.from_numpy(generator.normal(size=(n_heads * width, d_model))), n_heads
 
 
-@exercise("10.halves_to_neighbours", inputs=projections)
-def halves_to_neighbours(weight, n_heads):
-    """Reorder the rows of a projection, head by head, so that features i and i + Dh/2 become neighbours."""
+@exercise("10.halves_to_neighbors", inputs=projections)
+def halves_to_neighbors(weight, n_heads):
+    """Reorder the rows of a projection, head by head, so that features i and i + Dh/2 become neighbors."""
     return weight.unflatten(0, (n_heads, 2, -1)).transpose(1, 2).flatten(0, 2)
 
 
-@halves_to_neighbours.mistake
+@halves_to_neighbors.mistake
 def across_the_heads(weight, n_heads):
     """Right for one head. With several you mix them: the rows of one head stand together, and each head has halves of
     its own. Split the rows into heads first."""
-    return halves_to_neighbours(weight, 1)
+    return halves_to_neighbors(weight, 1)
 
 
-@halves_to_neighbours.mistake
+@halves_to_neighbors.mistake
 def the_other_way_round(weight, n_heads):
-    """That is the way back: it takes neighbours apart into halves. With four features a head the two ways are the same,
+    """That is the way back: it takes neighbors apart into halves. With four features a head the two ways are the same,
     so try six. Row 1 of the result should be what was row Dh/2."""
     return weight.unflatten(0, (n_heads, -1, 2)).transpose(1, 2).flatten(0, 2)
 
 
-@halves_to_neighbours.mistake
+@halves_to_neighbors.mistake
 def halves_swapped(weight, n_heads):
     """You exchange the two halves of each head. Their rows should alternate: the first of one half, then the first of
     the other."""
     return weight.unflatten(0, (n_heads, 2, -1)).flip(1).flatten(0, 2)
 
 
-@halves_to_neighbours.mistake
+@halves_to_neighbors.mistake
 def reshaped_without_reordering(weight, n_heads):
     """The weight comes back as it went in: reshaping changes how rows are counted and moves none of them. Some axes
     must change places in between."""
     return weight.clone()
+
+
+def lengths(_):
+    """Every way at the sizes of the lab, at smaller and at larger ones; within training nothing is new."""
+    for trained, length in ((1, 2), (2, 3), (16, 64), (16, 16), (64, 256)):
+        for way in ("places", "distance", "shifted"):
+            yield way, trained, length
+
+
+def _pairs(length):
+    """How many pairs of a query and a key there are, the key not after the query."""
+    return length * (length + 1) / 2
+
+
+@exercise(
+    "10.never_met",
+    inputs=lengths,
+    hint="Draw the square of all pairs for trained=2 and length=3, cross out what lies after the query, and mark what "
+    "the training texts contain.",
+)
+def never_met(way, trained, length):
+    """Of the pairs on and below the diagonal: those outside the corner of training, or those outside its band."""
+    if way == "places":
+        return 1 - _pairs(trained) / _pairs(length)
+    return _pairs(length - trained) / _pairs(length)
+
+
+@never_met.mistake
+def pairs_that_the_mask_hides(way, trained, length):
+    """You count all pairs of places. A causal mask hides the keys that come after the query, so they are neither met
+    nor asked for."""
+    if way == "places":
+        return 1 - trained**2 / length**2
+    return (length - trained) * (length - trained + 1) / length**2
+
+
+@never_met.mistake
+def single_places(way, trained, length):
+    """You count places. A score is made of two, the query's and the key's, so the share is one of pairs."""
+    return 1 - trained / length
+
+
+@never_met.mistake
+def shifting_teaches_everything(way, trained, length):
+    """With shifted texts every place is met, but not every pair: how far apart can two words of one text be?"""
+    return 0.0 if way == "shifted" else never_met(way, trained, length)
+
+
+@never_met.mistake
+def shifting_teaches_nothing(way, trained, length):
+    """You count a shifted text like one that begins at place 0. Shifted, it may begin at any place from which it still
+    ends in time: which pairs become known by that?"""
+    return never_met("places" if way == "shifted" else way, trained, length)
+
+
+@never_met.mistake
+def one_distance_too_many(way, trained, length):
+    """A text of `trained` places has distances from 0 to trained − 1. You take one more, the distance `trained`, for
+    known."""
+    return (
+        1 - _pairs(trained) / _pairs(length)
+        if way == "places"
+        else _pairs(max(0, length - trained - 1)) / _pairs(length)
+    )
+
+
+@never_met.mistake
+def what_was_met(way, trained, length):
+    """That is the share of the pairs that *were* met."""
+    return 1 - never_met(way, trained, length)
+
+
+@never_met.mistake
+def places_and_distances_exchanged(way, trained, length):
+    """You have the two counts, each under the other name. A distance that was met at one place is known at all
+    places."""
+    return never_met("distance" if way == "places" else "places", trained, length)
