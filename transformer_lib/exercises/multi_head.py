@@ -106,6 +106,20 @@ def one_number_for_all_heads(weights):
     return weights.diagonal(-1, dim1=-2, dim2=-1).mean()
 
 
+@previous_token_score.mistake
+def the_axes_left_to_the_default(weights):
+    """Your diagonal runs over the wrong axes: `diagonal` takes the first two unless you say otherwise, and here they
+    are heads and queries. Which two of (H, T, T) are queries and keys?"""
+    return weights.diagonal(-1).mean(dim=-1)
+
+
+@previous_token_score.mistake
+def the_first_token_of_all(weights):
+    """You measure how much attention the very first token receives. The token just before is a different one for every
+    query."""
+    return weights[:, 1:, 0].mean(dim=-1)
+
+
 def four_matrices(generator):
     """One head left of two, and a first, middle and last head of several; no matrix is symmetric."""
     for n_heads, d_head, head in ((2, 1, 0), (2, 2, 1), (3, 2, 1), (4, 3, 0), (4, 2, 3)):
@@ -175,6 +189,28 @@ def the_values_forgotten(w_q, w_k, w_v, w_o, n_heads, head):
     """Your w_v is as large as before. Its values have no weights any more by which they could be averaged."""
     new = remove_head(w_q, w_k, w_v, w_o, n_heads, head)
     return new[0], new[1], w_v, new[3]
+
+
+@remove_head.mistake
+def the_output_left_whole(w_q, w_k, w_v, w_o, n_heads, head):
+    """Your first three matrices are right, and w_o is as large as before. It still expects what the removed head found:
+    which part of it read that?"""
+    return *remove_head(w_q, w_k, w_v, w_o, n_heads, head)[:3], w_o
+
+
+@remove_head.mistake
+def all_the_others_removed(w_q, w_k, w_v, w_o, n_heads, head):
+    """You kept the one head and removed the others. Which of the two slices should be left?"""
+    parts = [w.unflatten(0, (n_heads, -1))[head] for w in (w_q, w_k, w_v, w_o.T)]
+    return *parts[:3], parts[3].T
+
+
+@remove_head.mistake
+def one_feature_for_a_head(w_q, w_k, w_v, w_o, n_heads, head):
+    """You removed a single feature. A head is wider than that, unless there are as many heads as features: how wide is
+    it, and where does its run of features begin?"""
+    kept = [i for i in range(len(w_q)) if i != head]
+    return w_q[kept], w_k[kept], w_v[kept], w_o[:, kept]
 
 
 def packed_layers(generator):
@@ -317,6 +353,40 @@ def the_output_map_left_out(x, w_in, b_in, w_out, b_out, n_heads, blocked):
 
 
 @like_pytorch.mistake
+def packed_head_by_head(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You cut the packed product into heads first and each head into three. Its rows belong to all queries, then all
+    keys, then all values: which cut comes first?"""
+    heads = (x @ w_in.T + b_in).unflatten(-1, (n_heads, -1)).transpose(1, 2)
+    q, k, v = heads.chunk(3, dim=-1)
+    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(blocked, -math.inf)
+    return (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2) @ w_out.T + b_out
+
+
+@like_pytorch.mistake
+def softmax_over_the_queries(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Your weights sum to 1 down each column. A row is a query, and it divides its attention among the keys: along
+    which axis do they lie?"""
+    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (x @ w_in.T + b_in).chunk(3, dim=-1))
+    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(blocked, -math.inf)
+    return (scores.softmax(dim=-2) @ v).transpose(1, 2).flatten(2) @ w_out.T + b_out
+
+
+@like_pytorch.mistake
+def hidden_scores_set_to_zero(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You give hidden keys the score 0. Softmax turns a score of 0 into a weight that is not 0: which score becomes a
+    weight of exactly 0?"""
+    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (x @ w_in.T + b_in).chunk(3, dim=-1))
+    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(blocked, 0)
+    return (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2) @ w_out.T + b_out
+
+
+@like_pytorch.mistake
+def the_output_bias_forgotten(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Everything is right but for a constant: one of the two biases is missing. Which map comes last?"""
+    return _layer(x, w_in, b_in, w_out, 0 * b_out, n_heads, blocked)
+
+
+@like_pytorch.mistake
 def biases_forgotten(x, w_in, b_in, w_out, b_out, n_heads, blocked):
     """Your matrices are right, and the two biases are missing."""
     return _layer(x, w_in, 0 * b_in, w_out, 0 * b_out, n_heads, blocked)
@@ -340,7 +410,9 @@ one_head = Question(
         12_288: "You let a head map a slice of 64 features to 64. Each head reads the whole vector.",
         16_384: "You let a head map a slice of 64 features to 64. Each head reads, and writes, the whole vector.",
         45_056: "You let a head read a slice of 64 features. It writes the whole vector; how much of it does it read?",
-        131_328: "You have counted biases as well. The layer in question has none.",
+        131_264: "You have counted three biases as well. The layer in question has none.",
+        131_328: "You have counted four biases as well. The layer in question has none.",
+        131_776: "You have counted biases as well, one of them as wide as the layer. The layer in question has none.",
         1_024 * 1_024 - 131_072: "You have what is left. The question is what goes.",
     },
 )
@@ -354,10 +426,12 @@ two_shared = Question(
         65_536: "That is a layer with as many key heads as query heads. Two of the four maps have become narrower.",
         49_152: "You let all keys of a token be half as wide as the layer. How wide is one head, if there are eight "
         "query heads? And two of those?",
-        36_864: "You counted one narrow map. Keys and values have one each.",
+        36_864: "Keys and values are too narrow. Either you counted one of the two maps, or you let two heads of keys "
+        "be as wide together as one. How many maps are there, and how wide is each?",
         24_576: "You counted one wide map. The maps to the queries and to the output both keep their full width.",
         16_384: "You shrank all four maps. There are still eight query heads, and the output map reads all of them.",
-        34_816: "You let the two heads of keys together be as wide as one. Each is as wide as a query head.",
+        34_816: "You counted one narrow map, as wide as one head. Keys and values have a map each, and each of these "
+        "maps makes two heads.",
         41_280: "You have counted biases as well. The layer in question has none.",
     },
 )
