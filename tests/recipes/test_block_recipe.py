@@ -12,7 +12,6 @@ RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 def block(monkeypatch):
     monkeypatch.syspath_prepend(RECIPES)
     recipe = importlib.import_module("block")
-    monkeypatch.setattr(recipe, "EVERY", 1)
     yield recipe
     for name in ("_cards", "_plays", "block"):
         sys.modules.pop(name, None)
@@ -27,9 +26,9 @@ def test_models_trained_together_lose_what_each_would_alone(block, text):
     seeds, rates, warm_ups = [0, 1, 0], [1e-3, 1e-2, 1e-2], [0, 2, 3]
 
     def losses(rows):
-        models = [block.decoder(7, 1, "post", block.BENDS["SwiGLU"], seeds[i]) for i in rows]
+        models = [block.decoder(7, 1, "post", block.ACTIVATIONS["SwiGLU"], seeds[i]) for i in rows]
         settings = ([column[i] for i in rows] for column in (seeds, rates, warm_ups))
-        return torch.tensor(block.train_together(models, *settings, 4, text))
+        return torch.tensor(block.train_together(models, *settings, 4, 1, text))
 
     together = losses([0, 1, 2])
     assert together.shape == (3, 4)
@@ -40,7 +39,9 @@ def test_models_trained_together_lose_what_each_would_alone(block, text):
 
 
 def test_norms_differ_in_nothing_but_the_norm(block):
-    pre, post, none = (block.decoder(7, 2, norm, block.BENDS["GELU"], 0) for norm in ("pre", "post", "no residual"))
+    pre, post, none = (
+        block.decoder(7, 2, norm, block.ACTIVATIONS["GELU"], 0) for norm in ("pre", "post", "no residual")
+    )
     for name, weight in post.named_parameters():
         assert torch.equal(weight, pre.get_parameter(name)) and torch.equal(weight, none.get_parameter(name)), name
 
@@ -52,5 +53,5 @@ def test_without_a_residual_what_is_read_is_replaced(block):
 
 
 def test_feed_forward_networks_are_compared_at_equal_size(block):
-    sizes = [sum(parameter.numel() for parameter in make().parameters()) for make in block.BENDS.values()]
+    sizes = [sum(parameter.numel() for parameter in make().parameters()) for make in block.ACTIVATIONS.values()]
     assert max(sizes) / min(sizes) < 1.01

@@ -1,112 +1,121 @@
 """Exercises of chapter 11: what a block is made of."""
 
+import math
+
 import torch
 
 from transformer_lib.exercises.engine import Question, exercise
 
-
-def vectors_and_gains(generator):
-    """One token of two features, a small spread, several tokens, a batch of two."""
-    yield _double([[1.0, 3.0]]), _double([1.0, 1.0]), _double([0.0, 0.0])
-    yield _double([[0.001, -0.001, 0.002]]), _double([1.0, 2.0, 3.0]), _double([1.0, 0.0, -1.0])
-    for shape in ((3, 4), (2, 5, 6)):
-        x = torch.from_numpy(generator.normal(2.0, 3.0, size=shape))
-        yield x, torch.from_numpy(generator.normal(size=shape[-1])), torch.from_numpy(generator.normal(size=shape[-1]))
+EPS = 1e-5
 
 
 def _double(values):
     return torch.tensor(values, dtype=torch.float64)
 
 
-EPS = 1e-5
-
-
-def _normalised(x, axis=-1):
+def _normalized(x, axis=-1):
     variance, mean = torch.var_mean(x, axis, correction=0, keepdim=True)
     return (x - mean) / torch.sqrt(variance + EPS)
 
 
-@exercise("11.layer_norm", inputs=vectors_and_gains)
-def layer_norm(x, weight, bias):
-    """The mean and the variance are over the last axis, the features of one token."""
-    return weight * _normalised(x) + bias
+def vectors_and_heads(generator):
+    """One token with two heads, a small spread, several tokens, a batch of two, and a single head."""
+    yield _double([[1.0, 3.0, 10.0, 50.0]]), 2
+    yield _double([[0.001, -0.001, 0.002, 0.0]]), 2
+    for shape, n_heads in (((3, 12), 3), ((2, 5, 8), 2), ((3, 4), 1)):
+        yield torch.from_numpy(generator.normal(2.0, 3.0, size=shape)), n_heads
 
 
-@layer_norm.mistake
-def over_the_sequence(x, weight, bias):
-    """You take the mean over the tokens of a sequence, one for each feature. Then a token's vector depends on what
-    comes after it. What has one token of its own to take a mean of?"""
-    return weight * _normalised(x, -2) + bias
+def _in_slices(x, n_heads):
+    return x.reshape(*x.shape[:-1], n_heads, -1)
 
 
-@layer_norm.mistake
-def over_the_whole_sentence(x, weight, bias):
-    """You take one mean for all the tokens of a sequence together. Each token has a mean and a variance of its own."""
-    return weight * _normalised(x, (-2, -1)) + bias
+@exercise("11.norm_per_head", inputs=vectors_and_heads)
+def norm_per_head(x, n_heads):
+    """Cut the features into an axis of heads and an axis of features per head, and normalize over the latter."""
+    return _normalized(_in_slices(x, n_heads)).reshape(x.shape)
 
 
-@layer_norm.mistake
-def divided_by_n_minus_one(x, weight, bias):
-    """Nearly. You divide the sum of squares by one less than the number of features, as one does to estimate the
-    variance of a population from a sample. (It is what torch.var does unless told.) Here the features are all there
+@norm_per_head.mistake
+def the_whole_token(x, n_heads):
+    """You normalize all features of a token together, which is LayerNorm without gain and shift. Here each head has a
+    mean and a variance of its own."""
+    return _normalized(x)
+
+
+@norm_per_head.mistake
+def every_nth_feature(x, n_heads):
+    """You normalize the right number of features at a time, but not neighbors: your heads are every n-th feature. In
+    which order do the two new axes have to stand, so that a head is a slice?"""
+    return _normalized(x.reshape(*x.shape[:-1], -1, n_heads), -2).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def heads_and_features_exchanged(x, n_heads):
+    """Your slices are as many features wide as there should be slices. Which of the two numbers is n_heads: how many
+    slices there are, or how wide each of them is?"""
+    if x.shape[-1] == 4:
+        return _normalized(x.reshape(*x.shape[:-1], -1, n_heads)).reshape(x.shape)
+    return _normalized(x.reshape(*x.shape[:-1], x.shape[-1] // n_heads, n_heads)).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def over_the_heads(x, n_heads):
+    """The slices are right, but you take the mean over the heads, one for each place in a slice. The mean of a head is
+    taken over its own features."""
+    return _normalized(_in_slices(x, n_heads), -2).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def over_the_tokens(x, n_heads):
+    """You take the mean over the tokens, one for each feature, so that a token depends on those after it."""
+    return _normalized(x, -2)
+
+
+@norm_per_head.mistake
+def one_mean_for_all_tokens(x, n_heads):
+    """The slices are right, but all tokens of a sequence share your means. Each token has means of its own, one per
+    head."""
+    return _normalized(_in_slices(x, n_heads), (-3, -1)).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def not_joined_again(x, n_heads):
+    """The numbers are right. The result should have the shape of x, with the heads side by side again."""
+    return _normalized(_in_slices(x, n_heads))
+
+
+@norm_per_head.mistake
+def divided_by_n_minus_one(x, n_heads):
+    """Nearly right. You divide the sum of squares by one less than the number of features, as one does to estimate the
+    variance of a population from a sample. (torch.var does so unless told otherwise.) Here the features are all there
     are."""
-    return weight * (x - x.mean(-1, keepdim=True)) / torch.sqrt(x.var(-1, keepdim=True) + EPS) + bias
+    h = _in_slices(x, n_heads)
+    return ((h - h.mean(-1, keepdim=True)) / torch.sqrt(h.var(-1, keepdim=True) + EPS)).reshape(x.shape)
 
 
-@layer_norm.mistake
-def divided_by_the_variance(x, weight, bias):
-    """You divide by the variance, and the results come out too small or too large by the spread. Multiply x by 10: by
-    how much does its spread grow, and by how much the variance?"""
-    variance, mean = torch.var_mean(x, -1, correction=0, keepdim=True)
-    return weight * (x - mean) / (variance + EPS) + bias
+@norm_per_head.mistake
+def divided_by_the_variance(x, n_heads):
+    """You divide by the variance. Multiply x by 10: by how much does the spread of its features grow, and by how much
+    their variance?"""
+    variance, mean = torch.var_mean(_in_slices(x, n_heads), -1, correction=0, keepdim=True)
+    return ((_in_slices(x, n_heads) - mean) / (variance + EPS)).reshape(x.shape)
 
 
-@layer_norm.mistake
-def the_mean_left_in(x, weight, bias):
-    """You divide by the right number, but do not take the mean away first, so the features do not add up to 0."""
-    return weight * x / torch.sqrt(x.var(-1, correction=0, keepdim=True) + EPS) + bias
+@norm_per_head.mistake
+def the_mean_left_in(x, n_heads):
+    """You divide by the right number but do not subtract the mean first, so the features of a head do not add up to
+    0."""
+    h = _in_slices(x, n_heads)
+    return (h / torch.sqrt(h.var(-1, correction=0, keepdim=True) + EPS)).reshape(x.shape)
 
 
-@layer_norm.mistake
-def eps_outside_the_root(x, weight, bias):
-    """Right where the features differ much. Where they hardly do, it shows that you add eps to the standard deviation;
-    it belongs to the variance, under the root."""
-    variance, mean = torch.var_mean(x, -1, correction=0, keepdim=True)
-    return weight * (x - mean) / (torch.sqrt(variance) + EPS) + bias
-
-
-@layer_norm.mistake
-def eps_forgotten(x, weight, bias):
-    """Right where the features differ much. Where they hardly do, you are missing the eps under the root; without it, a
-    token whose features are all equal divides by 0."""
-    variance, mean = torch.var_mean(x, -1, correction=0, keepdim=True)
-    return weight * (x - mean) / torch.sqrt(variance) + bias
-
-
-@layer_norm.mistake
-def divided_by_x_std(x, weight, bias):
-    """Close, but torch's std divides by one less than the number of features, unless it is told not to; and the eps
-    under the root is missing, without which a token whose features are all equal divides by 0."""
-    return weight * (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True) + bias
-
-
-@layer_norm.mistake
-def gain_and_shift_forgotten(x, weight, bias):
-    """The normalising is right. Then each feature gets a learned gain and a learned shift."""
-    return _normalised(x)
-
-
-@layer_norm.mistake
-def shift_forgotten(x, weight, bias):
-    """The normalising and the gain are right. What becomes of the third argument?"""
-    return weight * _normalised(x)
-
-
-@layer_norm.mistake
-def rms_norm(x, weight, bias):
-    """You divide by the root of the mean square, and leave the mean in: that is RMSNorm, with a shift. LayerNorm
-    centres first."""
-    return weight * x / torch.sqrt(x.square().mean(-1, keepdim=True) + EPS) + bias
+@norm_per_head.mistake
+def eps_forgotten(x, n_heads):
+    """Your result is right where the features of a head differ much. Where they hardly differ, the eps under the root
+    is missing, and a head whose features are all equal would be divided by 0."""
+    variance, mean = torch.var_mean(_in_slices(x, n_heads), -1, correction=0, keepdim=True)
+    return ((_in_slices(x, n_heads) - mean) / torch.sqrt(variance)).reshape(x.shape)
 
 
 how_many_means = Question(
@@ -223,67 +232,173 @@ gradient_through_six = Question(
 )
 
 
-def streams_and_layers(generator):
-    """No layer, one, several."""
-    yield _double([[1.0, -1.0]]), []
-    yield _double([[1.0, 3.0]]), [_double([[0.0, 2.0], [1.0, 0.0]])]
-    yield _double([[0.0, 1.0, 2.0], [2.0, 0.0, -4.0]]), [_double([[1, 2, 0], [0, 1, 0], [3, 0, 1]])]
-    yield torch.from_numpy(generator.normal(size=(3, 4))), list(torch.from_numpy(generator.normal(size=(3, 4, 4))))
+def tokens_and_layers(generator):
+    """No sublayer, one, several; the readout is not symmetric in the features."""
+    yield _double([1.0, -1.0]), [], _double([3.0, 1.0])
+    yield _double([1.0, 3.0]), [_double([[0.0, 2.0], [1.0, 0.0]])], _double([1.0, 2.0])
+    yield (
+        _double([2.0, 0.0, -4.0]),
+        [_double([[1, 2, 0], [0, 1, 0], [3, 0, 1]]), _double([[0, 1, 1], [2, 0, 0], [0, 1, 3]])],
+        _double([1.0, 0.0, 5.0]),
+    )
+    yield (
+        torch.from_numpy(generator.normal(size=4)),
+        list(torch.from_numpy(generator.normal(size=(3, 4, 4)))),
+        torch.from_numpy(generator.normal(size=4)),
+    )
 
 
-@exercise("11.pre_norm_stack", inputs=streams_and_layers)
-def pre_norm_stack(x, weights):
-    """Each sublayer reads a normalised copy of the stream; what leaves at the end is normalised too."""
+def _written(x, weights):
+    """What is added to the stream, x_0 first."""
+    parts = [x]
     for W in weights:
-        x = x + _normalised(x) @ W
-    return _normalised(x)
+        parts.append(_normalized(sum(parts)) @ W)
+    return torch.stack(parts)
 
 
-@pre_norm_stack.mistake
-def post_norm(x, weights):
-    """That is post-norm: you normalise the sum, so the stream is made anew at each sublayer. Where does the norm stand
-    if the stream is only ever added to?"""
+@exercise("11.who_wrote_it", inputs=tokens_and_layers)
+def who_wrote_it(x, weights, readout):
+    """Collect x_0 and what each sublayer writes, and take the dot product of each with the readout."""
+    return _written(x, weights) @ readout
+
+
+@who_wrote_it.mistake
+def the_stream_so_far(x, weights, readout):
+    """You read out the stream after each sublayer. Each of your numbers holds all parts so far: which one is new?"""
+    return _written(x, weights).cumsum(0) @ readout
+
+
+@who_wrote_it.mistake
+def the_bottom_left_out(x, weights, readout):
+    """Your parts are those of the sublayers. What the stream began with is a part of the sum, too, and comes first."""
+    return _written(x, weights)[1:] @ readout
+
+
+@who_wrote_it.mistake
+def only_the_sum(x, weights, readout):
+    """That is the answer of the whole stream. It is a sum of one number for the bottom and one for each sublayer, and
+    those are what the question asks for."""
+    return _written(x, weights).sum(0) @ readout
+
+
+@who_wrote_it.mistake
+def side_by_side(x, weights, readout):
+    """All your sublayers read the stream as it was at the bottom. Each should also read what those below have
+    written."""
+    return torch.stack([x, *(_normalized(x) @ W for W in weights)]) @ readout
+
+
+@who_wrote_it.mistake
+def one_after_the_other(x, weights, readout):
+    """Each of your sublayers reads only what the one below has written. It should read the whole stream, to which that
+    was added."""
+    parts = [x]
     for W in weights:
-        x = _normalised(x + x @ W)
-    return x
+        parts.append(_normalized(parts[-1]) @ W)
+    return torch.stack(parts) @ readout
 
 
-@pre_norm_stack.mistake
-def the_stream_normalised_too(x, weights):
-    """You normalise the stream itself before each sublayer, and add to that. Only the copy that the sublayer reads is
-    normalised."""
+@who_wrote_it.mistake
+def not_normalized(x, weights, readout):
+    """Your sublayers read the stream as it is. In a pre-norm block, what do they read?"""
+    parts = [x]
     for W in weights:
-        x = _normalised(x)
-        x = x + x @ W
-    return _normalised(x)
+        parts.append(sum(parts) @ W)
+    return torch.stack(parts) @ readout
 
 
-@pre_norm_stack.mistake
-def last_norm_forgotten(x, weights):
-    """All but the end. The stream has grown with each sublayer, and nothing has normalised what leaves: a pre-norm
-    stack needs one norm more than it has sublayers."""
+@who_wrote_it.mistake
+def the_output_normalized(x, weights, readout):
+    """You normalize what the sublayer writes. Pre-norm normalizes what it reads."""
+    parts = [x]
     for W in weights:
-        x = x + _normalised(x) @ W
-    return x
+        parts.append(_normalized(sum(parts) @ W))
+    return torch.stack(parts) @ readout
 
 
-@pre_norm_stack.mistake
-def no_residual(x, weights):
-    """You replace the stream by what the sublayer says. It should be added to what was there."""
+@who_wrote_it.mistake
+def the_stream_normalized(x, weights, readout):
+    """You normalize the stream itself before each sublayer. Only the copy that the sublayer reads is normalized."""
+    stream, parts = x, [x]
     for W in weights:
-        x = _normalised(x) @ W
-    return _normalised(x)
+        stream = _normalized(stream)
+        parts.append(stream @ W)
+        stream = stream + parts[-1]
+    return torch.stack(parts) @ readout
 
 
-@pre_norm_stack.mistake
-def side_by_side(x, weights):
-    """All your sublayers read the stream as it was at the bottom. Each should read what those below have written."""
-    return _normalised(x + sum(_normalised(x) @ W for W in weights))
+@who_wrote_it.mistake
+def the_other_side_of_the_matrix(x, weights, readout):
+    """You multiply by the matrix from the other side. Here a vector is a row, and the matrix comes after it."""
+    return _written(x, [W.T for W in weights]) @ readout
 
 
-@pre_norm_stack.mistake
-def output_normalised(x, weights):
-    """You normalise what the sublayer writes. Pre-norm normalises what it reads."""
-    for W in weights:
-        x = x + _normalised(x @ W)
-    return _normalised(x)
+@who_wrote_it.mistake
+def not_read_out(x, weights, readout):
+    """Your parts are right, but they are vectors. How much does the readout find in each of them?"""
+    return _written(x, weights)
+
+
+def shares_and_sublayers(_):
+    """One layer, one sublayer, the eighteen layers of the lab, and a long stack."""
+    yield 0.5, 2
+    yield 0.8, 1
+    yield 0.5, 36
+    yield 0.9, 80
+
+
+@exercise(
+    "11.write_scale",
+    inputs=shares_and_sublayers,
+    rtol=1e-3,
+    hint="What is the variance of the sum when a vector of size alpha is added to an unrelated one of size 1? By what "
+    "does the norm then divide, and how often does that happen?",
+)
+def write_scale(kept, n):
+    """Each sublayer divides x_0 by the root of 1 + α², so the whole stack leaves (1 + α²) to the power −n/2."""
+    return math.sqrt(kept ** (-2 / n) - 1)
+
+
+@write_scale.mistake
+def lengths_added(kept, n):
+    """You add lengths, as if what is written pointed the way of what was there. It has nothing to do with it: what
+    adds up then?"""
+    return kept ** (-1 / n) - 1
+
+
+@write_scale.mistake
+def the_root_forgotten(kept, n):
+    """You have the square of alpha. The variance of what is written is its size, squared."""
+    return kept ** (-2 / n) - 1
+
+
+@write_scale.mistake
+def a_share_of_the_variance(kept, n):
+    """You keep that share of the *variance* that x_0 has in the stream (or you count two sublayers where there is one).
+    The question is about the number by which x_0 is multiplied, and n counts sublayers."""
+    return math.sqrt(kept ** (-1 / n) - 1)
+
+
+@write_scale.mistake
+def layers_instead_of_sublayers(kept, n):
+    """You divide once per layer. There are two sublayers in a layer, n of them in all, and each has its norm."""
+    return math.sqrt(kept ** (-4 / n) - 1)
+
+
+@write_scale.mistake
+def one_sublayer_alone(kept, n):
+    """That is right for a single sublayer. What is left after each of them is divided again by the next."""
+    return math.sqrt(kept**-2 - 1)
+
+
+@write_scale.mistake
+def nothing_divided_on_the_way(kept, n):
+    """You add up n variances and divide once, at the top. That is how a pre-norm stream is diluted; post-norm divides
+    after every sublayer."""
+    return math.sqrt((kept**-2 - 1) / n)
+
+
+@write_scale.mistake
+def the_share_per_sublayer(kept, n):
+    """You have the number by which one sublayer multiplies x_0. Which alpha does that?"""
+    return kept ** (1 / n)

@@ -6,29 +6,33 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def layer_norm_in_numpy(x, weight, bias):
+def norm_per_head_in_numpy(x, n_heads):
     x = x.numpy()
-    centred = x - x.mean(axis=-1, keepdims=True)
-    return weight.numpy() * centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5) + bias.numpy()
+    heads = np.split(x, n_heads, axis=-1)
+    return np.concatenate(
+        [(h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + 1e-5) for h in heads], axis=-1
+    )
 
 
-def layer_norm_by_the_mean_of_squares(x, weight, bias):
-    mean = x.mean(dim=-1, keepdim=True)
-    spread = x.square().mean(dim=-1, keepdim=True) - mean.square()
-    return (x - mean) * torch.rsqrt(spread + 1e-5) * weight + bias
+def norm_per_head_of_torch(x, n_heads):
+    h = x.unflatten(-1, (n_heads, -1))
+    return F.layer_norm(h, h.shape[-1:]).flatten(-2)
 
 
-def layer_norm_of_torch(x, weight, bias):
-    return F.layer_norm(x, weight.shape, weight, bias)
+def norm_per_group_of_torch(x, n_heads):
+    return F.group_norm(x.reshape(-1, x.shape[-1]), n_heads).view(x.shape)
 
 
-def layer_norm_token_by_token(x, weight, bias):
-    tokens = []
-    for token in x.reshape(-1, x.shape[-1]).tolist():
-        mean = sum(token) / len(token)
-        variance = sum((value - mean) ** 2 for value in token) / len(token)
-        tokens.append([(value - mean) / (variance + 1e-5) ** 0.5 for value in token])
-    return torch.tensor(tokens, dtype=torch.float64).view(x.shape) * weight + bias
+def norm_head_by_head(x, n_heads):
+    x, width = x.clone(), x.shape[-1] // n_heads
+    for token in x.view(-1, x.shape[-1]):
+        for start in range(0, len(token), width):
+            values = token[start : start + width].tolist()
+            mean = sum(values) / width
+            variance = sum((value - mean) ** 2 for value in values) / width
+            for i, value in enumerate(values):
+                token[start + i] = (value - mean) / (variance + 1e-5) ** 0.5
+    return x
 
 
 def block_parameters_of_torch(d_model, d_ff):
@@ -40,25 +44,46 @@ def block_parameters_multiplied_out(d_model, d_ff):
     return 4 * d_model**2 + 2 * d_model * d_ff + 9 * d_model + d_ff
 
 
-def stack_of_torch(x, weights):
+def parts_as_differences_of_the_stream(x, weights, readout):
+    before, found = 0.0, []
+    for W in [*weights, None]:
+        found.append(x @ readout - before)
+        before = x @ readout
+        if W is not None:
+            x = x + F.layer_norm(x, x.shape) @ W
+    return torch.stack(found)
+
+
+def parts_in_numpy(x, weights, readout):
+    x, readout = x.numpy(), readout.numpy()
+    found = [x @ readout]
     for W in weights:
-        x = x + F.layer_norm(x, x.shape[-1:]) @ W
-    return F.layer_norm(x, x.shape[-1:])
+        written = (x - x.mean()) / np.sqrt(x.var() + 1e-5) @ W.numpy()
+        found.append(written @ readout)
+        x = x + written
+    return np.array(found)
 
 
-def stack_by_recursion(x, weights):
-    x = x.numpy() if isinstance(x, torch.Tensor) else x
-    read = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
-    return stack_by_recursion(x + read @ weights[0].numpy(), weights[1:]) if len(weights) else read
+def scale_by_logarithms(kept, n):
+    return float(np.sqrt(np.expm1(-2 / n * np.log(kept))))
+
+
+def scale_by_bisection(kept, n):
+    low, high = 0.0, 100.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (1 + middle**2) ** (-n / 2) > kept else (low, middle)
+    return low
 
 
 ALTERNATIVES = {
-    "11.layer_norm": [
-        layer_norm_in_numpy,
-        layer_norm_by_the_mean_of_squares,
-        layer_norm_of_torch,
-        layer_norm_token_by_token,
+    "11.norm_per_head": [
+        norm_per_head_in_numpy,
+        norm_per_head_of_torch,
+        norm_per_group_of_torch,
+        norm_head_by_head,
     ],
     "11.block_parameters": [block_parameters_of_torch, block_parameters_multiplied_out],
-    "11.pre_norm_stack": [stack_of_torch, stack_by_recursion],
+    "11.who_wrote_it": [parts_as_differences_of_the_stream, parts_in_numpy],
+    "11.write_scale": [scale_by_logarithms, scale_by_bisection],
 }
