@@ -35,6 +35,8 @@ pieces = Question(
         "one piece.",
         9: "You made one cut too many. Either you cut the end of the contraction from its apostrophe, or you kept both "
         "of the two spaces apart from the word after them.",
+        10: "You made two cuts too many. Look at the contraction, whose end keeps its apostrophe, and at the second of "
+        "the two spaces, which goes with the word after it.",
         11: "You made every space a piece of its own. A single space belongs to the word or number after it.",
         12: "You made every space a piece of its own, even of two neighbors. A single space belongs to the word or "
         "number after it.",
@@ -114,6 +116,19 @@ def the_mark_for_no_character_shown(tokens):
     return shown
 
 
+@stream.mistake
+def characters_counted_as_bytes(tokens):
+    """You remove as many bytes as you showed characters. A character outside ASCII is several bytes: how many bytes did
+    the characters take that you showed?"""
+    held, shown = b"", []
+    for token in tokens:
+        held += token
+        now = held.decode(errors="ignore")
+        shown.append(now)
+        held = held[len(now) :]
+    return shown
+
+
 def words_with_counts(generator):
     """Words, with how often each occurs; in none do two pairs share the best score."""
     for counts in (
@@ -125,6 +140,7 @@ def words_with_counts(generator):
         {"in": 1, "it": 9, "at": 1, "an": 8, "no": 1, "on": 1, "tin": 1},
         {"low": 1, "ow": 20, "lo": 9, "wl": 3},
         {"my": 1, "me": 30, "be": 2, "by": 12, "ye": 1},
+        {"oo": 10, "oz": 2, "za": 3, "a": 8},
     ):
         yield ([(list(word), times) for word, times in counts.items()],)
 
@@ -177,6 +193,30 @@ def divided_by_the_first_alone(words):
 def the_score_turned_over(words):
     """You found the pair with the smallest score. The pair to be merged belongs together most."""
     return _scored(words, lambda both, left, right: left * right / both)
+
+
+@closest_pair.mistake
+def a_token_counted_once_in_a_word(words):
+    """You count a token once in each word, even where the word holds it twice. Every occurrence counts."""
+    tokens, pairs = Counter(), Counter()
+    for word, times in words:
+        tokens.update(dict.fromkeys(word, times))
+        pairs.update({pair: times * list(pairwise(word)).count(pair) for pair in pairwise(word)})
+    return max(pairs, key=lambda pair: pairs[pair] / (tokens[pair[0]] * tokens[pair[1]]))
+
+
+@closest_pair.mistake
+def the_gain_of_the_whole_text(words):
+    """You found the pair by which the whole text gains most. That is the other criterion of the chapter; this exercise
+    asks about a single occurrence."""
+    total = sum(len(word) * times for word, times in words)
+    return _scored(words, lambda both, left, right: both * math.log(both * total / (left * right)))
+
+
+@closest_pair.mistake
+def the_pair_already_joined(words):
+    """You return the token that the pair would become. Return the pair itself, a tuple of two tokens."""
+    return "".join(closest_pair(words))
 
 
 def words_and_vocabularies(generator):
@@ -249,6 +289,27 @@ def another_way_tried(word, vocabulary):
     return ["[UNK]"] if found is None else found
 
 
+@longest_match.mistake
+def marks_left_out_of_the_answer(word, vocabulary):
+    """You found the right pieces and returned them without their marks. The tokens are strings of the vocabulary."""
+    return [token.removeprefix("##") for token in _matched(word, vocabulary)]
+
+
+@longest_match.mistake
+def the_unknown_without_a_list(word, vocabulary):
+    """You return a bare string where the word is unknown. The answer is always a list of tokens, even of one."""
+    found = _matched(word, vocabulary)
+    return "[UNK]" if found == ["[UNK]"] else found
+
+
+@longest_match.mistake
+def either_form_accepted_everywhere(word, vocabulary):
+    """You accept a piece if the vocabulary holds it in either form. At the beginning of a word only the form without
+    the mark will do, and later only the form with it."""
+    either = vocabulary | {token.removeprefix("##") for token in vocabulary} | {"##" + token for token in vocabulary}
+    return _matched(word, either)
+
+
 per_character = Question(
     "03.per_character",
     6 / math.log(2) / 4,
@@ -260,6 +321,9 @@ per_character = Question(
         6 / math.log(2) * 4: "You multiplied by the characters in a token. They share what the token costs.",
         math.exp(6 / 4): "That is a perplexity per character. The bits are its logarithm to base 2.",
         math.exp(6) / 4: "You began with the perplexity. Perplexities cannot be divided among characters; costs can.",
+        24: "You multiplied by the characters in a token. They share what the token costs, and the unit is still nats.",
+        math.log2(6) / 4: "You took the logarithm of the nats. They are a logarithm already: how many bits is one nat?",
+        math.log2(math.exp(6) / 4): "You divided the perplexity among the characters. Divide the cost instead.",
         6: "That is what one token costs, in nats. The question changes both units.",
     },
 )
@@ -355,6 +419,33 @@ def pairs_counted_only_before_the_first_merge(counts, n_merges):
 def merged_at_one_place_in_a_piece(counts, n_merges):
     """You merge the pair at one place in each piece. It is merged wherever it stands."""
     return _trained(counts, n_merges, places=1)
+
+
+@train_bpe.mistake
+def pairs_that_occur_once_left_alone(counts, n_merges):
+    """You stop when no pair occurs twice. The exercise asks you to stop only when no pair is left."""
+    merges = []
+    for rounds in range(1, n_merges + 1):
+        found = train_bpe(counts, rounds)
+        if len(found) < rounds or _times(counts, found) < 2:
+            break
+        merges = found
+    return merges
+
+
+def _times(counts, merges):
+    """How often the pair of the last merge stands in the text when it is merged."""
+    cut = {piece: list(piece.encode()) for piece in counts}
+    for new, pair in enumerate(merges[:-1], 256):
+        cut = {piece: _with_one_id(ids, pair, new) for piece, ids in cut.items()}
+    return sum(times * list(pairwise(cut[piece])).count(merges[-1]) for piece, times in counts.items())
+
+
+@train_bpe.mistake
+def the_merges_taken_for_the_size_of_the_vocabulary(counts, n_merges):
+    """You make too few merges, or none: you subtract the 256 bytes. `n_merges` is the number of merges, not the size of
+    the vocabulary."""
+    return _trained(counts, max(0, n_merges - 256))
 
 
 @train_bpe.mistake
