@@ -17,9 +17,10 @@ import functools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import sacrebleu
 import torch
 from _cards import TRAINED, write_card
 from torch import Tensor, nn
@@ -99,9 +100,9 @@ def exact(model: torch.nn.Module, pairs: Sequence[Pair], batch: int = 256) -> fl
     return share(w == pair.english for w, pair in zip(written, pairs, strict=True))
 
 
-def share(flags: object) -> float:
+def share(flags: Iterable[float]) -> float:
     """The mean of booleans or numbers, rounded; 0 where there are none."""
-    values = [float(flag) for flag in flags]  # type: ignore[attr-defined]
+    values = [float(flag) for flag in flags]
     return round(sum(values) / len(values), 4) if values else 0.0
 
 
@@ -200,8 +201,6 @@ def exam(model: nn.Module, pairs: Sequence[Pair]) -> dict[str, object]:
 
 def bleu(written: Sequence[str], pairs: Sequence[Pair]) -> float:
     """BLEU in percent, as sacrebleu counts it."""
-    import sacrebleu
-
     return round(sacrebleu.corpus_bleu(list(written), [[pair.english for pair in pairs]]).score, 2)
 
 
@@ -250,7 +249,7 @@ def article(model: EncoderDecoder) -> list[dict[str, object]]:
     return answers
 
 
-def rounded(values):  # type: ignore[no-untyped-def]
+def rounded(values: object) -> object:
     """Nested numbers with four decimals."""
     if isinstance(values, dict):
         return {name: rounded(value) for name, value in values.items()}
@@ -392,7 +391,7 @@ def run(text: translation.Splits, seed: int) -> tuple[EncoderDecoder, dict[str, 
         begun = time.process_time()
         papers.append(exam(model, chosen))
         seconds -= time.process_time() - begun
-        return float(papers[-1]["sentences"])  # type: ignore[arg-type]
+        return float(papers[-1]["sentences"])
 
     seconds = -time.process_time()  # of one core, however busy the machine is; without the exams
     model = trained(drawn(text, seed), seed, validate=sit)
