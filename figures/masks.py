@@ -39,7 +39,8 @@ def mask_panels(
     S = next((len(columns) for rows, columns in own.values() if len(rows) != len(columns)), T)
     canvas = Canvas("mask_panels", {"T": T, "S": S}, unit=side)
 
-    y, kinds = 0.0, set()
+    y = 0.0
+    kinds: set[str] = set()
     for k, (name, mask) in enumerate(masks.items()):
         rows, columns = own[name]
         axis = "T" if len(rows) == len(columns) else "S"
