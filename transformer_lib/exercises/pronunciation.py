@@ -1,4 +1,4 @@
-"""Exercises of chapter 13: how far off a pronunciation is, how a search ranks what it finds, what an encoder hears."""
+"""Exercises of chapter 13: how far off a pronunciation is, how a search ranks what it finds, what a model needs."""
 
 import math
 
@@ -126,48 +126,25 @@ def in_percent(outputs, references):
     return 100 * error_rates(outputs, references).sequence_error_rate
 
 
-def hypotheses(generator):
-    """One token, two lengths, exponents 0, 0.6 and 1."""
-    yield -1.0, 1, 0.6
-    yield -3.0, 7, 0.0
-    yield -3.0, 7, 1.0
-    yield -2.5, 4, 0.6
-    yield -9.0, 13, 0.6
-    yield -float(generator.uniform(1, 20)), int(generator.integers(2, 30)), 0.8
-
-
-@exercise("13.hypothesis_score", inputs=hypotheses)
-def hypothesis_score(log_probability, length, exponent):
-    """Divide by ((5 + length) / 6) to the power of the exponent."""
-    return log_probability / ((5 + length) / 6) ** exponent
-
-
-@hypothesis_score.mistake
-def divided_by_the_bare_length(log_probability, length, exponent):
-    """You divide by a power of the length itself. In the formula 5 is added first, and the sum divided by 6, so
-    that one token more or less matters little when there are few."""
-    return log_probability / length**exponent
-
-
-@hypothesis_score.mistake
-def multiplied(log_probability, length, exponent):
-    """You multiply by the penalty. A log-probability is negative, so that makes long sequences *worse* than before."""
-    return log_probability * ((5 + length) / 6) ** exponent
-
-
-@hypothesis_score.mistake
-def no_power(log_probability, length, exponent):
-    """Your exponent multiplies, where it should be a power. At exponent 0 nothing should be left of the penalty:
-    what is anything to the power of 0?"""
-    return log_probability / ((5 + length) / 6 * exponent) if exponent else log_probability * math.inf
-
-
-@hypothesis_score.mistake
-def nothing_done(log_probability, length, exponent):
-    """That is the log-probability as it is, and with it the shortest hypothesis has an advantage that it did nothing
-    for. Where do length and exponent come in?"""
-    return log_probability
-
+longer_wins = Question(
+    "13.longer_wins",
+    math.log(5 / 4) / math.log(12 / 9),
+    rtol=0.01,
+    hint="Write down both scores with an unknown exponent and set them equal. A quotient of two powers with the same "
+    "exponent is a power of the quotient, and a logarithm brings the exponent down.",
+    mistakes={
+        math.log(5 / 4)
+        / math.log(7 / 4): "You divided by a power of the length itself. The formula first adds 5 to each "
+        "length, so that one token more or less matters little when there are few.",
+        0.6: "That is the exponent of the page. With it, which of the two wins? The question asks where they tie.",
+        -math.log(5 / 4)
+        / math.log(12 / 9): "The size is right and the sign is not. Which of the two quotients did you turn over?",
+        (5 / 4) / (12 / 9): "You treated the exponent as a factor. It is an exponent: a logarithm brings it down.",
+        math.log(12 / 9) / math.log(5 / 4): "You have the two logarithms the wrong way around. Put your exponent into "
+        "both scores: are they equal?",
+        1: "At exponent 1, the first has −4/1.5 and the second −5/2: the longer one is ahead already.",
+    },
+)
 
 split_by_pairs = Question(
     "13.split_by_pairs",
@@ -186,16 +163,21 @@ split_by_pairs = Question(
 
 phoneme_error_rate = Question(
     "13.phoneme_error_rate",
-    1 / 8,
+    1 / 9,
     hint="Add up the edits of both words. Add up the phonemes of both references. Then divide, once.",
     mistakes={
-        1 / 6: "You took the mean of the two words' own rates. A long word has more phonemes to get wrong, and counts "
+        1 / 8: "You took the mean of the two words' own rates. A long word has more phonemes to get wrong, and counts "
         "for more: add up first, divide last.",
         1: "You counted edits. A rate is edits per phoneme of the references.",
-        0.5: "That is the word error rate: one of the two words is wrong. Asked are its phonemes.",
-        1 / 9: "You divided by the phonemes that the *model* wrote. The references are what it is measured against.",
-        1 / 3: "That is the rate of the one wrong word. The right one has phonemes too.",
-        12.5: "In percent, yes. Answer with the share, a number between 0 and 1.",
+        0.5: "That is the word error rate: one of the two words is wrong. The question asks for phonemes.",
+        1 / 10: "You divided by the phonemes that the *model* wrote. The references are what it is measured against.",
+        1 / 4: "That is the rate of the one wrong word. The right one has phonemes too.",
+        round(4 / 9, 9): "You compared place by place and left out the last phoneme that was written, which has no "
+        "partner. Count edits instead: what is the cheapest way to turn one word into the other?",
+        round(
+            5 / 9, 9
+        ): "You compared place by place, so that the W made everything after it wrong. How many edits does it take?",
+        100 / 9: "In percent, yes. Answer with the share, a number between 0 and 1.",
     },
 )
 
@@ -216,16 +198,58 @@ encoder_vectors = Question(
     },
 )
 
-when_it_was_said = Question(
-    "13.when_it_was_said",
-    5.5,
-    hint="How much time lies between one vector of the encoder and the next? A column of the spectrogram is 10 ms.",
-    mistakes={
-        2.75: "You count 10 ms a vector. That is a column of the spectrogram, and a vector comes of two.",
-        5500: "That is the time in milliseconds. Answer in seconds.",
-        11: "You count 40 ms a vector: halved twice. Only one of the two convolutions halves.",
-        275 / 16_000: "You divide by the samples of a second. How many samples are behind one vector?",
-        6.875: "You count 25 ms a vector. That is how long a window is, but the next one begins before it ends.",
-        275 / 30: "The sound is 30 seconds long once silence fills it up, but it has far more than 30 vectors.",
-    },
-)
+
+def pronunciations_with_letters_hidden(generator):
+    """Nothing hidden, no effect, one edit, several; a shift that only counting place by place would call large."""
+    yield ["AH"], [["AH"]]
+    yield ["N", "AY", "T"], [["N", "AY", "T"], ["AY", "T"], ["N", "EH", "T"]]
+    yield ["K", "AE", "T"], [["AE", "T"], ["K", "T"], ["K", "AE"]]
+    yield ["TH", "AO", "T"], [["T", "AO", "T"], ["TH", "OW", "T"], ["TH", "AO", "T"], ["S", "AH"], []]
+    yield ["R", "EH", "K"], [["W", "R", "EH", "K"], ["R", "EH", "K"], ["W", "R", "EH", "K", "S"]]
+    for _ in range(2):
+        whole = generator.integers(4, size=6).tolist()
+        yield whole, [generator.integers(4, size=int(generator.integers(3, 8))).tolist() for _ in range(5)]
+
+
+@exercise("13.letter_effects", inputs=pronunciations_with_letters_hidden)
+def letter_effects(whole, hidden):
+    """The edit distance of each to the whole word's."""
+    return [distance(one, whole) for one in hidden]
+
+
+@letter_effects.mistake
+def place_by_place(whole, hidden):
+    """You compare place by place. A letter at the start that is hidden takes its phoneme along and moves all others
+    up, which is one edit. Which distance does the chapter count with?"""
+    return [sum(x != y for x, y in zip(one, whole, strict=False)) + abs(len(one) - len(whole)) for one in hidden]
+
+
+@letter_effects.mistake
+def only_whether_it_changed(whole, hidden):
+    """You say whether a pronunciation changed. The lab asks by how much: a hidden vowel may cost one edit or three."""
+    return [int(one != whole) for one in hidden]
+
+
+@letter_effects.mistake
+def only_the_lengths(whole, hidden):
+    """You compare lengths. A hidden vowel often leaves as many phonemes as before, and one of them is another."""
+    return [abs(len(one) - len(whole)) for one in hidden]
+
+
+@letter_effects.mistake
+def each_against_the_one_before(whole, hidden):
+    """You compare each pronunciation with the one before it. What is the pronunciation of a word in which *nothing* is
+    hidden?"""
+    return [distance(one, before) for one, before in zip(hidden, [whole, *hidden[:-1]], strict=True)]
+
+
+@letter_effects.mistake
+def the_mean_of_all(whole, hidden):
+    """You return one number for the word. The question is which of its letters matter: return one for each."""
+    return sum(distance(one, whole) for one in hidden) / len(hidden)
+
+
+@letter_effects.mistake
+def divided_by_the_phonemes(whole, hidden):
+    """You divide by the length of the word. That is useful for comparing words, but the lab asks for edits."""
+    return [distance(one, whole) / len(whole) for one in hidden]

@@ -1,7 +1,6 @@
 """Right answers to the exercises of chapter 13, written in other ways."""
 
 import functools
-import math
 
 
 def distance_by_recursion(a, b):
@@ -35,16 +34,19 @@ def share_by_a_loop(outputs, references):
     return wrong / len(outputs)
 
 
-def score_by_logarithms(log_probability, length, exponent):
-    return log_probability * math.exp(-exponent * math.log((5 + length) / 6))
+def effects_by_a_loop(whole, hidden):
+    effects = []
+    for one in hidden:
+        effects.append(distance_in_one_row(list(whole), list(one)))
+    return effects
 
 
-def score_by_dividing_twice(log_probability, length, exponent):
-    return log_probability * 6**exponent / (length + 5) ** exponent
+def effects_by_recursion(whole, hidden):
+    return tuple(distance_by_recursion(whole, one) for one in hidden)
 
 
 ALTERNATIVES = {
     "13.edit_distance": [distance_by_recursion, distance_in_one_row],
     "13.word_error_rate": [share_by_membership, share_by_a_loop],
-    "13.hypothesis_score": [score_by_logarithms, score_by_dividing_twice],
+    "13.letter_effects": [effects_by_a_loop, effects_by_recursion],
 }
