@@ -7,12 +7,13 @@ A chapter gives the widget its file: `:data: widgets/bigram.json`. Another model
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from transformer_lib.architectures import EncoderDecoder
 from transformer_lib.data import pronunciation, shakespeare, toy, translation
@@ -179,18 +180,22 @@ AS_IN = (
     "IH it IY eat JH joy K key L lee M me N no NG ring OW oat OY toy P pea R red S sea SH she T tea TH thin UH book "
     "UW two V vine W we Y yes Z zoo ZH vision"
 ).split()
+SEEN = ("knight",)
 UNSEEN = ("colonel", "lieutenant", "pizza", "brillig", "mimsy", "borogoves")
 
 
 def pronounce() -> dict:
     """The two alphabets of pronunciation, a word for each phoneme, and words that no model was trained on."""
     letters, phonemes = pronunciation.LETTERS, pronunciation.PHONEMES
+    words = pronunciation.load()
+    known = {**words.train, **words.validation, **words.test}
     return {
         "letters": list(letters.symbols),
         "phonemes": list(phonemes.symbols),
         "as_in": dict(zip(AS_IN[::2], AS_IN[1::2], strict=True)),
         "words": list(UNSEEN),
-        "most_letters": max(map(len, pronunciation.load().train)),
+        "right": {word: [" ".join(said) for said in known[word]] for word in (*SEEN, *UNSEEN) if word in known},
+        "most_letters": max(map(len, words.train)),
         "most_phonemes": 32,
     }
 
@@ -202,14 +207,45 @@ PROMPTS = {
 }
 
 
+def dice(seed: int) -> Iterator[float]:
+    """The numbers that the widgets draw with (mulberry32, see extra/widgets/widgets.js)."""
+    state = seed
+    while True:
+        state = (state + 0x6D2B79F5) % 2**32
+        mixed = (state ^ (state >> 15)) * (state | 1) % 2**32
+        mixed ^= (mixed + (mixed ^ (mixed >> 7)) * (mixed | 61)) % 2**32
+        yield (mixed ^ (mixed >> 14)) / 2**32
+
+
+def example(prompt: str, count: int, seed: int) -> dict:
+    """What the stored GPT writes when the reader presses Write: shown before the model is loaded."""
+    folder = ROOT / "trained" / "gpt"
+    model, tokenizer = load(folder), CharacterTokenizer.load(folder / "tokenizer.json")
+    tokens, numbers = list(tokenizer.encode(prompt)), dice(seed)
+    bits = [np.log2(tokenizer.vocab_size)]
+    with torch.no_grad():
+        for _ in range(count):
+            sums = model(torch.tensor([tokens]))[0, -1].double().softmax(dim=0).cumsum(dim=0)
+            tokens.append(int((sums <= next(numbers) * sums[-1]).sum()))
+        p = model(torch.tensor([tokens]))[0].double().softmax(dim=-1)
+    bits += [-float(p[t, token].log2()) for t, token in enumerate(tokens[1:])]
+    best = p[-1].topk(8)
+    return {
+        "written": tokenizer.decode(tokens)[len(prompt) :],
+        "bits": [round(float(b), 2) for b in bits],
+        "next": [[tokenizer.symbols[i], round(q, 4)] for q, i in zip(*map(Tensor.tolist, best), strict=True)],
+    }
+
+
 def gpt() -> dict:
-    """The GPT's alphabet, texts to begin with, and a speech that it was not trained on."""
+    """The GPT's alphabet, texts to begin with, a speech that it was not trained on, and a text that it wrote."""
     macbeth = shakespeare.plays()["Macbeth"]
     start, end = macbeth.index("To-morrow, and to-morrow"), macbeth.index("Life's but a walking shadow")
     return {
         "symbols": CharacterTokenizer.train(shakespeare.load().train).symbols,
         "prompts": [{"name": name, "text": text} for name, text in PROMPTS.items()],
         "passage": {"name": "Macbeth, held out", "text": macbeth[start:end]},
+        "example": example(next(iter(PROMPTS.values())), 97, seed=1),
     }
 
 

@@ -1,7 +1,7 @@
 // A word becomes phonemes while it is typed: the stored Transformer runs in the page, and shows where each step looks.
 //
 // data: {"letters": [string, …], "phonemes": [string, …] by their ids, "as_in": {phoneme: word}, "words": [word, …],
-//        "most_letters": N, "most_phonemes": M}
+//        "right": {word: [pronunciation, …]} as the dictionary has them, "most_letters": N, "most_phonemes": M}
 // The model, from the directive's `:weights:`, is pronounce-weights.js; it is loaded when first wanted.
 "use strict";
 
@@ -9,7 +9,7 @@
   const { element, visible, choice, button } = BookWidgets;
   const [PAD, BEGIN, END] = [0, 1, 2]; // as in transformer_lib.tokenizers.vocabulary
   const NAMES = { [PAD]: "[padding]", [BEGIN]: "[begin]", [END]: "[end]" };
-  const BEAMS = 4, PENALTY = 0.6, RUNNERS = 3;
+  const BEAMS = 4, PENALTY = 0.6, RUNNERS = 3, LONG = 8; // letters: longer words have shades and no numbers
 
   /** What was typed as the ids of its letters, or the reason why it cannot be read. */
   function spell(typed, { letters, most_letters: most }) {
@@ -25,6 +25,14 @@
       return { problem: `It cannot read ${named}: its alphabet is a to z and the apostrophe, one word at a time.` };
     }
     return { word, source: characters.map((c) => letters.indexOf(c)) };
+  }
+
+  /** What the dictionary says to it, or that it is silent. */
+  function judge(word, said, right) {
+    const known = Object.hasOwn(right, word) ? right[word] : null;
+    if (!known) return "This page has no dictionary entry to compare it with.";
+    const all = known.join(" or ");
+    return known.includes(said) ? `Right: the dictionary has ${all}.` : `Wrong: the dictionary has ${all}.`;
   }
 
   /** Write step by step what choose(ids, likeliest first; step) picks: [{token, p, next: [[id, p], …], weights}, …]. */
@@ -86,7 +94,7 @@
 
   const percent = (p) => (p >= 0.9995 ? "100%" : p < 0.001 ? "<0.1%" : `${(100 * p).toFixed(1)}%`);
 
-  BookWidgets.pronounce = { spell, greedy, search, beamed, load };
+  BookWidgets.pronounce = { spell, judge, greedy, search, beamed, load };
 
   BookWidgets.register("pronounce", (root, data) => {
     const { phonemes, as_in, most_phonemes: longest } = data;
@@ -130,11 +138,14 @@
       const said = steps.filter(({ token }) => token > END).map(({ token }) => name(token)).join(" ");
       const probability = percent(steps.reduce((product, { p }) => product * p, 1));
       const cut = steps.at(-1).token === END ? "" : ` It found no end within ${longest} phonemes.`;
-      tell(`${word}: ${said || "nothing"} (probability ${probability}).${cut}`);
+      tell(`${word}: ${said || "nothing"} (probability ${probability}).${cut}`, judge(word, said, data.right));
       show();
     }
 
-    function tell(words) { told.textContent = words; }
+    function tell(words, verdict = "") {
+      const kind = verdict.startsWith("Right") ? " pronounce-right" : verdict.startsWith("Wrong") ? " pronounce-wrong" : "";
+      told.replaceChildren(words, ...(verdict ? [" ", element("span", { class: `pronounce-verdict${kind}` }, verdict)] : []));
+    }
 
     function fetchModel() {
       if (root.ariaBusy === "true") return;
@@ -185,13 +196,15 @@
         element("td", {}, as_in[name(id)] ? `as in ${as_in[name(id)]}` : ""),
         element("td", {}, element("span", { class: "pronounce-bar", style: `width: ${(100 * p).toFixed(1)}%` })),
         element("td", {}, percent(p)))));
+      const long = letters.length > LONG;
+      root.classList.toggle("pronounce-long", long);
       const choose = (i) => () => { at = i; stepChoice.set(`s${i}`); draw(); };
       table.replaceChildren(
         element("thead", {}, element("tr", {}, element("td", {}),
           ...letters.map((letter) => element("th", { scope: "col" }, letter)))),
         element("tbody", {}, ...steps.map((one, i) => element("tr", { "aria-current": i === at ? "step" : null, onclick: choose(i) },
           element("th", { scope: "row" }, name(one.token)),
-          ...weightsOf(one, layer, head).map((w) => element("td", shade(w), w < 0.095 ? "" : w.toFixed(1)))))));
+          ...weightsOf(one, layer, head).map((w) => element("td", shade(w), long || w < 0.095 ? "" : w.toFixed(1)))))));
     }
   });
 })();

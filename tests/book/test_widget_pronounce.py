@@ -38,6 +38,8 @@ def test_words_are_as_the_page_says():
     assert set(data["as_in"]) == set(PHONEMES.symbols[3:])
     assert all(phoneme in one for phoneme, word in data["as_in"].items() for one in said[word])
     assert not set(data["words"]) & (set(dictionary.train) | set(dictionary.validation))
+    assert {"colonel", "lieutenant", "pizza", "knight"} == set(data["right"])
+    assert all(data["right"][word] == [" ".join(one) for one in said[word]] for word in data["right"])
 
 
 # --- the arithmetic ------------------------------------------------------------------------------------------------
@@ -161,6 +163,16 @@ def test_letters_are_spelt_as_the_library_does(ask):
         assert spell(script, [text, data]) == {"word": word, "source": LETTERS.encode(word)}
 
 
+@browser
+def test_what_it_says_is_compared_with_the_dictionary(ask):
+    judge = "(model, argument) => BookWidgets.pronounce.judge(...argument)"
+    right = {"read": ["R EH D", "R IY D"]}
+    assert ask()(judge, ["read", "R IY D", right]) == "Right: the dictionary has R EH D or R IY D."
+    assert ask()(judge, ["read", "R AY D", right]) == "Wrong: the dictionary has R EH D or R IY D."
+    for word in ("blorf", "constructor"):
+        assert ask()(judge, [word, "R IY D", right]) == "This page has no dictionary entry to compare it with."
+
+
 # --- the page ------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +239,31 @@ def test_a_word_is_said_while_it_is_typed(model, seen):
         expect(status(page)).to_contain_text(f"{word}: {said} (probability ")
     assert page.locator(".pronounce-strip label").all_inner_texts() == [*said.split(), "[end]"]
     assert page.locator(".pronounce-steps thead th").all_inner_texts() == list("colonel")
+
+
+@browser
+def test_a_wrong_word_is_marked_as_wrong(model, seen):
+    page = seen.page
+    press(page)
+    page.get_by_role("button", name="colonel").click()
+    assert tuple(PHONEMES.decode(greedily(model, "colonel"))) not in pronunciation.load().test["colonel"]
+    expect(page.locator(".pronounce-wrong")).to_have_text("Wrong: the dictionary has K ER N AH L.")
+    page.get_by_role("textbox").fill("knight")
+    expect(page.locator(".pronounce-right")).to_have_text("Right: the dictionary has N AY T.")
+    page.get_by_role("button", name="brillig").click()
+    expect(page.locator(".pronounce-right, .pronounce-wrong")).to_have_count(0)
+
+
+@browser
+@pytest.mark.parametrize("seen", [1280, 390], indirect=True)
+def test_the_table_of_a_long_word_is_seen_whole(seen):
+    page = seen.page
+    press(page)
+    for word in ("knight", "lieutenant", "antidisestablishmentarianism"):
+        page.get_by_role("textbox").fill(word)
+        expect(status(page)).to_contain_text(f"{word}: ")
+        assert page.locator(".pronounce-steps thead th").all_inner_texts() == list(word)
+        assert page.locator(".pronounce-scroll").evaluate("(one) => one.scrollWidth <= one.clientWidth"), word
 
 
 @browser
