@@ -12,6 +12,7 @@ decoding_steps(source, target, p): what a decoder reads and writes at each step.
 drawers("CFHBADGE", asked=[2, 5], {"one head": (weights, "HH")}): what one and two heads find in a row of drawers.
 encoder_decoder_bert_gpt(): the three as one drawing with parts missing.
 gpt_beside_llama(): a block of each, what changed is framed.
+gpt_model(n_layers): a whole GPT, with the stream, the two tables and the tied head.
 gradient_step(labels, before, target, after, row="q", rate=1.0): probabilities − target, and what one step changes.
 head_reshape(T, H, Dh): view and transpose, place by place, and the mistake without the transpose.
 kv_cache(steps): the scores computed at each step, without a cache and with one.
@@ -38,7 +39,7 @@ from figures.drawing import Drawing
 from figures.heads import drawers, head_reshape, multi_head
 from figures.learning import gradient_step, window_mlp
 from figures.masks import mask_panels, next_token_triangle
-from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, pre_and_post_norm, transformer_2017
+from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, gpt_model, pre_and_post_norm, transformer_2017
 from figures.positions import rope_plane
 from figures.practice import data_parallel, kv_cache, low_rank
 from figures.sampling import probability_bars
@@ -54,6 +55,7 @@ __all__ = [
     "drawers",
     "encoder_decoder_bert_gpt",
     "gpt_beside_llama",
+    "gpt_model",
     "gradient_step",
     "head_reshape",
     "kv_cache",

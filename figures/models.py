@@ -176,6 +176,74 @@ def encoder_decoder_bert_gpt() -> Drawing:
     )
 
 
+def gpt_model(n_layers: int, *, source: str = "the text so far", written: str = "next character") -> Drawing:
+    """Draw a whole GPT: tokens, two tables, the layers with their stream, the last norm, and the head."""
+    canvas = Canvas("gpt_model", {"D": 1})
+    stream, branch, width = 116.0, 236.0, 108.0
+
+    def beside(y: float, name: str, pattern: str | None = None) -> float:
+        """A norm and a part beside the stream, from y on, and what they add to it; returns where."""
+        canvas.arrow((stream, y), (branch, y), (branch, y + 9))
+        canvas.part("norm", branch, y + 10, 84, 22)
+        canvas.arrow((branch, y + 32), (branch, y + 43))
+        canvas.part("" if pattern else name, branch, y + 44, width)
+        if pattern:
+            canvas.text(name, branch - 5, y + 61.4)
+            mask(canvas, pattern, branch + width / 2 - 22, y + 49, 16)
+        add = y + 86
+        canvas.arrow((branch, y + 70), (branch, add), (stream + 9, add))
+        canvas.plus(stream, add)
+        return add
+
+    canvas.text(source, stream, 14)
+    canvas.arrow((stream, 20), (stream, 33))
+    canvas.shape("ids", ("T",), stream + 10, 30, "start")
+    canvas.part("embedding", stream, 36, 112)
+    canvas.shape("E", ("V", "D"), stream + 62, 53, "start")
+    canvas.arrow((stream, 62), (stream, 81))
+    canvas.part("positions", branch, 77, width)
+    canvas.shape("P", ("T", "D"), branch + width / 2 + 6, 94, "start")
+    canvas.arrow((branch - width / 2, 90), (stream + 9, 90))
+    canvas.plus(stream, 90)
+    canvas.shape("x", ("T", "D"), stream + 12, 118, "start")
+    top = 126.0
+    end = beside(beside(top + 12, "attention", "causal") + 18, "feed-forward")
+    canvas.shape("h", ("T", "F"), branch + width / 2 + 6, end - 25, "start")
+    canvas.rectangle(44, top, 314, end + 16 - top, "layer", ' rx="8"')
+    canvas.path(f"M{number(stream)} 98V{number(end + 26)}", "stream")
+    for add in (90.0, top + 98, end):  # above the stream
+        canvas.plus(stream, add)
+    canvas.text(f"{n_layers} layers", 50, top + 18, "strong", "start")
+    y = end + 28
+    canvas.part("norm", stream, y, 84, 22)
+    canvas.arrow((stream, y + 22), (stream, y + 35))
+    canvas.part("head", stream, y + 36, 112)
+    canvas.text("= embedding, transposed", stream + 62, y + 53, "muted small", "start")
+    canvas.line((stream - 56, 49), (24, 49), (24, y + 49), (stream - 57, y + 49), kind="hair")
+    canvas.text("tied", 28, y + 44, "muted small", "start")
+    canvas.arrow((stream, y + 62), (stream, y + 81))
+    canvas.shape("logits", ("T", "V"), stream + 10, y + 76, "start")
+    canvas.part("softmax", stream, y + 82, 112, learned=False)
+    canvas.arrow((stream, y + 108), (stream, y + 123))
+    canvas.text(written, stream, y + 138)
+    y += 166
+    canvas.path(f"M4 {number(y - 4)}h20", "stream")
+    canvas.text("the stream", 30, y, "", "start")
+    canvas.legend({}, y, columns=(190,), hatched=True)
+    y += 24
+    mask(canvas, "causal", 4, y - 13)
+    canvas.text("hides the future", 30, y, "", "start")
+    canvas.legend(
+        {"T": "positions", "D": "width of the stream", "F": "width inside", "V": "vocabulary"}, y + 24, columns=(4, 190)
+    )
+    return canvas.finish(
+        "A GPT. Tokens go through the embedding, and the vectors of their positions are added. In each of the "
+        f"{n_layers} layers, a copy of the stream goes through a norm and causal attention and is added to the stream, "
+        "and then a copy goes through a norm and the feed-forward network and is added. A last norm follows, and the "
+        "head, which is the embedding's matrix, transposed. Softmax gives the next token after each position."
+    )
+
+
 def transformer_2017(
     n_layers: int, *, source: str = "source tokens", target: str = "target tokens so far", written: str = "next tokens"
 ) -> Drawing:

@@ -1,6 +1,7 @@
 // A stored GPT writes in the page: what comes next, where each head looks, and what each part is for, by its absence.
 //
-// data: {"symbols": every character by its id, "prompts": [{"name", "text"}, …], "passage": {"name", "text"}}
+// data: {"symbols": every character by its id, "prompts": [{"name", "text"}, …], "passage": {"name", "text"},
+//        "example": what it wrote to the first prompt, {"written", "bits" of each character, "next": [[character, p], …]}}
 // The model, from the directive's `:weights:`, is gpt-weights.js; gpt_model.js computes and gpt_maps.js draws its parts.
 "use strict";
 
@@ -38,7 +39,7 @@
 
   BookWidgets.gpt = { encode, load };
 
-  BookWidgets.register("gpt", (root, { symbols, prompts, passage }) => {
+  BookWidgets.register("gpt", (root, { symbols, prompts, passage, example }) => {
     let model = null, reading, whole, knobs, parts; // of the text: as the switches are, and with everything on
     let prompt = [], written = [], dice = [], uniform = random(1), note = "", earlier = null;
     let writing = false;
@@ -49,7 +50,8 @@
     const field = textArea("prompt", PASTED, typed);
     field.area.rows = 3;
     const told = element("p", { class: "gpt-told", role: "status" },
-      "Press Write, or type: the model, a few megabytes, is read when you first do, and then runs in this page.");
+      `${example ? `Below is what the model wrote to this prompt with seed 1. ` : ""}Press Write, or type: the model, a few megabytes, is `
+        + "read when you first do, and then runs in this page.");
     const one = button("Write 1", () => write(1));
     const many = button(`Write ${MANY}`, () => (writing ? stop() : write(MANY)));
     const again = button("Again, same dice", rewrite), clear = button("Start over", () => { written = []; earlier = null; update(); });
@@ -58,17 +60,43 @@
     const text = pane("gpt-text", "the text"), past = pane("gpt-text gpt-earlier", "what was written before");
     const next = element("tbody"), scores = element("tbody");
     const result = element("div", { hidden: true, "aria-busy": "true" });
+    const title = (words) => element("p", { class: "gpt-title" }, words);
+    const table = (label, head, body) => element("table", { class: label }, element("thead", {}, element("tr", {},
+      ...head.map((word) => (word ? element("th", { scope: "col" }, word) : element("td"))))), body);
+    const first = example && opening();
     root.append(field.node,
       element("div", { class: "widget-controls" }, element("span", { class: "widget-note" }, "or take"),
         ...prompts.map(({ name, text: words }) => button(name, () => { field.area.value = words; typed(); }))),
       element("div", { class: "widget-controls" }, one, many, again, clear, seed),
-      told, result);
+      told, ...(first ? [first] : []), result);
     field.area.value = prompts[0].text;
     controls();
 
     const tell = (words) => { told.textContent = note + words; };
     const all = () => [...prompt, ...written];
     const seen = () => all().slice(-model.config.context_length);
+
+    /** A character of the text, shaded by the bits it cost. */
+    function shaded(symbol, spent, given) {
+      const style = spent > 0.5 ? `background: rgba(var(--gpt-surprise), ${Math.min(spent / 20, 0.4).toFixed(3)})` : null;
+      return element("span", { class: given ? "gpt-prompt" : null, style }, symbol);
+    }
+
+    /** What the model wrote before it is here: a text, and what might have come next. */
+    function opening() {
+      const { written: words, bits, next: candidates } = example, given = [...prompts[0].text].length, all = [...prompts[0].text + words];
+      const shown = pane("gpt-text", "an example of the text");
+      shown.append(element("div", { "aria-hidden": "true" }, ...all.map((symbol, i) => shaded(symbol, i ? bits[i] : 0, i < given))),
+        element("div", { class: "gpt-unseen" }, all.join("")));
+      const rows = candidates.map(([symbol, p]) => {
+        const bar = element("div", { class: "gpt-bar" });
+        for (const name of ["--is", "--was"]) bar.style.setProperty(name, p);
+        return element("tr", {}, element("th", { scope: "row" }, visible(symbol)), element("td", {}, bar), element("td", {}, `${(100 * p).toFixed(1)}%`));
+      });
+      return element("div", { class: "gpt-columns gpt-example" },
+        element("div", {}, title("An example, shaded by surprise"), shown),
+        element("div", {}, title("What might come next"), table("gpt-next", ["", "probability", ""], element("tbody", {}, ...rows))));
+    }
 
     /** The prompt is another one: what was written to the old one goes. */
     async function typed() {
@@ -112,9 +140,7 @@
       const turned = (off) => { reading = new gpt_model.Reading(model, structuredClone(off)); update(); };
       parts = BookWidgets.gpt_maps.panel(model.config, turned, button("Measure each part", () => update("", measurer())));
       [reading, whole] = [new gpt_model.Reading(model), new gpt_model.Reading(model)];
-      const title = (words) => element("p", { class: "gpt-title" }, words);
-      const table = (label, head, body) => element("table", { class: label }, element("thead", {}, element("tr", {},
-        ...head.map((word) => (word ? element("th", { scope: "col" }, word) : element("td"))))), body);
+      first?.remove();
       result.append(
         element("div", { class: "gpt-columns" },
           element("div", {}, title("The text, shaded by surprise"), text, past),
@@ -216,10 +242,12 @@
 
     /** Turn each part off by itself, and write beside its switch what that adds to the passage's bits per character. */
     function* measurer() {
-      tell("Measuring each part …");
+      const each = parts.each();
+      tell(`Measuring ${each.length} parts, one after the other …`);
       const intact = yield* passageWithout(BookWidgets.gpt_model.WHOLE);
-      for (const { off, price } of parts.each()) {
+      for (const [n, { off, price }] of each.entries()) {
         price(change(intact, yield* passageWithout(off)));
+        parts.progress(n + 1, each.length);
         yield work.seen;
       }
       yield* settle(`Beside each switch: what turning off that part alone adds to the bits per character of ${passage.name}.`);
@@ -246,8 +274,7 @@
       const tokens = all(), first = Math.max(0, tokens.length - KEPT), bits = reading.bits(), unread = tokens.length - bits.length;
       const spans = tokens.slice(first).map((token, i) => {
         const spent = first + i > unread ? bits[first + i - unread] : 0; // what is read first has nothing to be foretold from
-        const style = spent > 0.5 ? `background: rgba(var(--gpt-surprise), ${Math.min(spent / 20, 0.4).toFixed(3)})` : null;
-        return element("span", { class: first + i < prompt.length ? "gpt-prompt" : null, style }, symbols[token]);
+        return shaded(symbols[token], spent, first + i < prompt.length);
       });
       text.replaceChildren(element("div", { "aria-hidden": "true" }, ...spans),
         element("div", { class: "gpt-unseen" }, tokens.slice(first).map((token) => symbols[token]).join("")));

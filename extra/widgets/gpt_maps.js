@@ -32,7 +32,7 @@
   const percent = (p) => `${(100 * p).toFixed(0)}%`;
   const darkness = Math.sqrt; // a weight of a tenth can still be seen
 
-  /** {node, switches, show, each}: changed(off) is called when a part is turned off or on, show(reading, names) draws,
+  /** {node, switches, show, each, progress}: changed(off) is called when a part is turned off or on, show(reading, names) draws,
    *  each() is, of each part, {off: what is off when it alone is, price(words): write them beside its switch}. */
   function panel({ n_layers: L, n_heads: H }, changed, ...buttons) {
     const numbers = (n) => [...Array(n).keys()];
@@ -72,8 +72,10 @@
     const which = slider("row", { min: 1, max: 1, step: 1, value: 1, show: () => (shown ? shown.names.at(row - shown.rows) ?? "" : "") },
       (value) => { row = value - 1; drawLarge(); });
     const looks = element("p", { class: "gpt-looks" });
-    const whole = element("div", { class: "widget-controls" },
-      part("positions", null, "positions"), part("mask", null, "causal mask"), everything, ...buttons);
+    const bar = element("progress", { "aria-label": "parts measured", max: 1, value: 0 }), said = element("span");
+    const measured = element("div", { class: "widget-note gpt-measured", hidden: true }, bar, said);
+    const whole = element("div", {}, element("div", { class: "widget-controls" },
+      part("positions", null, "positions"), part("mask", null, "causal mask"), everything, ...buttons), measured);
     const node = element("div", { class: "gpt-columns" },
       element("div", {}, element("p", { class: "gpt-title" }, "Where each head looks"), grid),
       element("div", { class: "gpt-magnifier" }, title, habits, large, which.node, looks));
@@ -169,6 +171,13 @@
       price: (words) => { paid.textContent = words; box.setAttribute("aria-label", `${label}: ${words} bits`); },
     }));
 
+    /** So many of the parts have been measured. */
+    function progress(n, of) {
+      measured.hidden = false;
+      Object.assign(bar, { max: of, value: n });
+      said.textContent = n < of ? ` ${n} of ${of} parts` : " Numbers beside the switches: bits per character that turning this part off adds.";
+    }
+
     const distance = (d) => (d === 0 ? "(itself)" : d > 0 ? `(${d} back)` : `(${-d} ahead)`);
 
     function drawCells(cells, names) {
@@ -200,7 +209,7 @@
     new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
     new ResizeObserver(drawLarge).observe(node);
     draw();
-    return { node, switches: whole, show, each };
+    return { node, switches: whole, show, each, progress };
   }
 
   BookWidgets.gpt_maps = { panel, habit, view };

@@ -318,11 +318,34 @@ def test_nothing_is_loaded_before_it_is_wanted(seen):
     page = seen.page
     assert not any(re.search("weights|transformer|sampling|gpt_", url) for url in seen.requests)
     expect(status(page)).to_contain_text("Press Write, or type")
-    expect(page.locator(".gpt-columns")).to_have_count(0)
+    expect(page.locator(".gpt-example")).to_be_visible()
+    expect(page.locator(".gpt-knobs")).to_have_count(0)
     press(page, "Write 1")
     expect(status(page)).to_contain_text("1 character written", timeout=60_000)
     assert sum("weights" in url for url in seen.requests) == 1
     assert seen.complaints == [] and seen.outside() == []
+
+
+@browser
+def test_the_example_is_what_the_model_writes(model, seen):
+    """It is there before the model is, and makes room for it."""
+    page, example = seen.page, DATA["example"]
+    text = page.locator(".gpt-example .gpt-unseen").text_content()
+    prompt = DATA["prompts"][0]["text"]
+    assert text == prompt + example["written"]
+    tokens = TOKENIZER.encode(text)
+    assert tokens[len(prompt) :] == sampled(model, tokens[: len(prompt)], len(example["written"]))
+    p = torch.from_numpy(logits_of(model, tokens)).double().softmax(dim=-1)
+    spent = [-math.log2(p[t, token]) for t, token in enumerate(tokens[1:])]
+    np.testing.assert_allclose(example["bits"][1:], spent, atol=0.006)
+    rows = page.locator(".gpt-example .gpt-next tbody tr").all()
+    top = p[-1].topk(len(rows))
+    names = [{" ": "␣", "\n": "↵"}.get(DATA["symbols"][i], DATA["symbols"][i]) for i in top.indices]
+    assert [row.locator("th").inner_text() for row in rows] == names
+    shown = [float(row.locator("td").last.inner_text().strip("%")) / 100 for row in rows]
+    np.testing.assert_allclose(shown, top.values, atol=6e-4)
+    write(page, 1)
+    expect(page.locator(".gpt-example")).to_have_count(0)
 
 
 @browser
@@ -452,6 +475,9 @@ def test_each_part_is_measured_by_itself(model, seen):
     def bits(model) -> float:
         return evaluate(model, torch.tensor(PASSAGE[:60]), length=C, overlap=C // 2) / math.log(2)
 
+    expect(page.locator(".gpt-measured")).to_contain_text("bits per character that turning this part off adds")
+    parts = page.get_by_role("progressbar", name="parts measured")
+    assert parts.evaluate("(bar) => bar.value === bar.max && bar.max") == page.get_by_role("checkbox").count()
     prices = page.locator(".gpt-switch small").all_inner_texts()
     assert len(prices) == page.get_by_role("checkbox").count() and "" not in prices
     offs = {"layer 1": {"layers": [0]}, f"layer {layers} feed-forward": {"feedForwards": [layers - 1]}}

@@ -15,6 +15,7 @@ from figures import (
     drawers,
     encoder_decoder_bert_gpt,
     gpt_beside_llama,
+    gpt_model,
     gradient_step,
     head_reshape,
     kv_cache,
@@ -37,6 +38,7 @@ from figures import (
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.block import Block, PreNorm
 from transformer_lib.feed_forward import FeedForward
+from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.models.mlp import MLP
 from transformer_lib.models.transformer import TransformerConfig, transformer
 from transformer_lib.norms import LayerNorm
@@ -113,6 +115,18 @@ def translator() -> Example:
     return transformer_2017(2), dict(m=model.encode(source)[0], logits=model(source, target)[0])
 
 
+def decoder_only() -> Example:
+    """What passes through a GPT, as its parts compute it."""
+    T, V, D, F = 6, 20, 8, 32
+    model = gpt(GPTConfig(vocab_size=V, context_length=9, d_model=D, n_layers=2, n_heads=2, d_ff=F)).eval()
+    ids = torch.randint(V, (T,))
+    E, P = model.embedding.tokens.weight, model.embedding.positions.table.weight[:T]
+    x = model.embedding(ids[None])[0]
+    torch.testing.assert_close(x, E[ids] + P)
+    h = model.blocks[0].feed_forward.up(x)
+    return gpt_model(2), dict(ids=ids, E=E, P=P, x=x, h=h, logits=model(ids[None])[0])
+
+
 def adapter() -> Example:
     T, D, r = 4, 10, 2
     x, W, A, B = torch.randn(T, D), torch.randn(D, D), torch.randn(D, r), torch.randn(r, D)
@@ -186,6 +200,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
         )
     ),
     "gpt_beside_llama": lambda: alone(gpt_beside_llama()),
+    "gpt_model": decoder_only,
     "encoder_decoder_bert_gpt": lambda: alone(encoder_decoder_bert_gpt()),
     "gradient_step": lambda: alone(
         gradient_step(WORDS, [0.2] * 5, CHAIN[2], softmax([-0.6] * 3 + [1.4, 0.4]), row="love", rate=3)

@@ -17,7 +17,7 @@ from transformer_lib.tokenizers.characters import CharacterTokenizer
 from transformer_lib.training import evaluate, load
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-NAMES = ("_cards", "_plays", "gpt", "prefix", "samples")
+NAMES = ("_cards", "_plays", "gpt", "initialization", "prefix", "samples")
 SMALL = {"d_model": 8, "n_layers": 1, "n_heads": 2, "d_ff": 16}
 
 
@@ -102,6 +102,21 @@ def test_a_killed_run_goes_on_to_the_same_model(quick_gpt, monkeypatch, tmp_path
     resumed = main(stop_after=40)  # 40 steps are left, from the checkpoint at 20
     quick_gpt.CHECKPOINT.unlink()
     assert main(stop_after=60) == resumed
+
+
+def test_three_beginnings_differ_in_what_they_say(recipe):
+    initialization = recipe("initialization")
+
+    def deviations(beginning):
+        model = initialization.begin(beginning, 72, seed=0)
+        assert model.head.weight is model.embedding.tokens.weight
+        tables = (model.embedding.tokens.weight, model.embedding.positions.table.weight)
+        return [float(weight.detach().std()) for weight in (*tables, model.blocks[0].attention.w_q.weight)]
+
+    of_pytorch = 1 / (3 * initialization.SIZES["d_model"]) ** 0.5  # uniform up to 1 / sqrt(D)
+    assert deviations("PyTorch") == pytest.approx([1, 1, of_pytorch], rel=0.05)
+    assert deviations("small tables") == pytest.approx([0.02, 0.02, of_pytorch], rel=0.05)
+    assert deviations("GPT-2") == pytest.approx([0.02, 0.02, 0.02], rel=0.05)
 
 
 def test_what_stands_in_the_prefix_is_not_scored(recipe):

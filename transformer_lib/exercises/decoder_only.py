@@ -1,4 +1,4 @@
-"""Exercises of chapter 14: what a GPT is made of, what it is asked, what its heads do, and what it costs."""
+"""Exercises of chapter 14: what a GPT is made of, how it starts, what it is asked, and what its heads do."""
 
 import torch
 
@@ -131,65 +131,6 @@ def the_border_is_never_asked_for(tokens, length):
     return windows[:, :-1], windows[:, 1:]
 
 
-def losses_and_prefixes(generator):
-    """A prefix of one token, one that fills the window, and batches of different prefixes; no two losses are equal."""
-    for lengths, T in (([1], 2), ([2], 3), ([3, 1], 4), ([4, 4], 4), ([2, 6, 5], 7)):
-        yield torch.from_numpy(generator.uniform(1, 3, size=(len(lengths), T))), torch.tensor(lengths)
-
-
-@exercise("14.suffix_loss", inputs=losses_and_prefixes)
-def suffix_loss(nats, prefix_lengths):
-    """The last position of the prefix is asked for the first token after it."""
-    scored = torch.arange(nats.shape[1]) >= prefix_lengths[:, None] - 1
-    return nats[scored].mean()
-
-
-def _after(nats, prefix_lengths, shift):
-    return torch.arange(nats.shape[1]) >= prefix_lengths[:, None] + shift
-
-
-@suffix_loss.mistake
-def first_answer_left_out(nats, prefix_lengths):
-    """You start one position late. The last token of the prefix stands at position p - 1, and is asked for one that it
-    has not seen."""
-    scored = _after(nats, prefix_lengths, 0)
-    return nats[scored].mean() if scored.any() else torch.tensor(torch.nan)
-
-
-@suffix_loss.mistake
-def one_answer_was_shown(nats, prefix_lengths):
-    """You start one position early. Position p - 2 is asked for the token at p - 1, which stands in the prefix, in
-    full view."""
-    return nats[_after(nats, prefix_lengths, -2)].mean()
-
-
-@suffix_loss.mistake
-def everything_is_scored(nats, prefix_lengths):
-    """The prefix makes no difference to yours. Inside it every position but the last can see its answer, and a loss
-    that counts those looks better than it is."""
-    return nats.mean()
-
-
-@suffix_loss.mistake
-def the_prefix_is_scored(nats, prefix_lengths):
-    """You score the positions whose answers were shown, or the prefix's last, and leave out what was to be written."""
-    return nats[~_after(nats, prefix_lengths, 0)].mean()
-
-
-@suffix_loss.mistake
-def every_row_alike(nats, prefix_lengths):
-    """You average each row and then the rows, so that a target counts for more where the prefix is long. Asked is the
-    mean over all targets."""
-    scored = _after(nats, prefix_lengths, -1)
-    return torch.stack([row[seen].mean() for row, seen in zip(nats, scored, strict=True)]).mean()
-
-
-@suffix_loss.mistake
-def zeros_averaged_in(nats, prefix_lengths):
-    """You set the shown targets to 0 and divide by all of them. The longer the prefix, the better your model looks."""
-    return (nats * _after(nats, prefix_lengths, -1)).mean()
-
-
 def weights_on_repeats(generator):
     """Causal weights of one head and of several on a string of 2 to 5 tokens, twice."""
     for n_heads, period in ((1, 2), (1, 3), (2, 4), (3, 5)):
@@ -232,62 +173,61 @@ def one_number_for_all(weights, period):
     return induction_score(weights, period).mean()
 
 
-def prompts_and_lengths(generator):
-    """One token after one, several after one, one after several, several after several."""
-    yield 1, 1, 1
-    yield 1, 3, 2
-    yield 4, 1, 2
-    yield 3, 4, 2
-    yield 100, 50, 64
+def tables(generator):
+    """Equal tables of PyTorch's size and of GPT-2's, and tables that differ."""
+    yield from ((4, 1.0, 1.0), (96, 1.0, 1.0), (768, 0.02, 0.02), (96, 1.0, 0.1), (64, 0.1, 1.0))
 
 
-def _block(n, S, D):
-    return 24 * n * D**2 + 4 * n * S * D
+@exercise("14.own_logit", inputs=tables)
+def own_logit(D, s, p):
+    """The row dotted with itself is D s^2; the norm divides the sum of two rows by its deviation."""
+    return D * s**2 / (s**2 + p**2) ** 0.5
 
 
-@exercise("14.written_flops", inputs=prompts_and_lengths)
-def written_flops(prompt, new, D):
-    """The prompt at once, which gives the first token; then each token but the last, on its own."""
-    return _block(prompt, prompt, D) + sum(_block(1, prompt + i, D) for i in range(1, new))
+@own_logit.mistake
+def no_norm(D, s, p):
+    """That is the dot product of the row with itself. Between the stream and the head stands a norm: what is the
+    standard deviation of what comes in, and of what comes out?"""
+    return D * s**2
 
 
-@written_flops.mistake
-def the_last_is_read_too(prompt, new, D):
-    """You have the block read the last token that was written. After it nobody asks for another: how many passes are
-    there, when reading the prompt gives the first new token?"""
-    return _block(prompt, prompt, D) + sum(_block(1, prompt + i, D) for i in range(1, new + 1))
+@own_logit.mistake
+def no_positions(D, s, p):
+    """You let the norm divide by the deviation of the token's row alone. A position's row was added to it."""
+    return D * s
 
 
-@written_flops.mistake
-def no_cache(prompt, new, D):
-    """Yours reads everything again for each new token. With a cache the keys and values are there: only the newest
-    token passes through the maps."""
-    return sum(_block(prompt + i, prompt + i, D) for i in range(new))
+@own_logit.mistake
+def of_another_character(D, s, p):
+    """That is the typical size of the logit of a *different* character, whose row has nothing to do with the stream: D
+    products of random signs. The own row meets itself, and all its products are positive."""
+    return D**0.5 * s
 
 
-@written_flops.mistake
-def keys_that_do_not_grow(prompt, new, D):
-    """Your new tokens attend to the prompt alone. Each also sees what was written since, itself included."""
-    return _block(prompt, prompt, D) + (new - 1) * _block(1, prompt, D)
+@own_logit.mistake
+def deviations_added(D, s, p):
+    """You added the two standard deviations. Of independent numbers, the variances add."""
+    return D * s**2 / (s + p)
 
 
-@written_flops.mistake
-def not_itself(prompt, new, D):
-    """Each of your new tokens sees one key too few. Its own key is appended before it asks, and it may see itself."""
-    return _block(prompt, prompt, D) + sum(_block(1, prompt + i - 1, D) for i in range(1, new))
+@own_logit.mistake
+def divided_by_the_variance(D, s, p):
+    """Your norm divides by the variance of its input. LayerNorm divides by the standard deviation."""
+    return D * s**2 / (s**2 + p**2)
 
 
-@written_flops.mistake
-def the_prompt_for_nothing(prompt, new, D):
-    """The prompt costs nothing in yours. Before the first token can be written, somebody must read it."""
-    return sum(_block(1, prompt + i, D) for i in range(1, new))
+@own_logit.mistake
+def the_position_is_compared_too(D, s, p):
+    """You compare the whole stream with itself. The head knows the table of characters alone, so the position's row
+    meets a row that it has nothing to do with."""
+    return D * (s**2 + p**2) ** 0.5
 
 
-@written_flops.mistake
-def all_at_once(prompt, new, D):
-    """You let all tokens in at once, as in training. The new ones are not there yet: each has to be written before it
-    can be read, and sees only what stands before it."""
-    return _block(prompt + new - 1, prompt + new - 1, D)
+@own_logit.mistake
+def scaled_by_the_root(D, s, p):
+    """A factor is the root of what it should be: the dot product adds D squares, and nothing takes the root of their
+    number."""
+    return D**0.5 * s**2 / (s**2 + p**2) ** 0.5
 
 
 cache_bytes = Question(

@@ -30,17 +30,6 @@ def pairs_in_numpy(tokens, length):
     return tokens[at], tokens[at + 1]
 
 
-def suffix_by_a_loop(nats, prefix_lengths):
-    kept = [float(x) for row, p in zip(nats, prefix_lengths, strict=True) for x in row[int(p) - 1 :]]
-    return sum(kept) / len(kept)
-
-
-def suffix_in_numpy(nats, prefix_lengths):
-    nats = nats.numpy()
-    shown = np.arange(1, nats.shape[1] + 1)[None] < prefix_lengths.numpy()[:, None]
-    return np.ma.masked_array(nats, shown).mean()
-
-
 def induction_by_a_loop(weights, period):
     return [sum(float(head[t, t - period + 1]) for t in range(period, 2 * period)) / period for head in weights]
 
@@ -50,24 +39,18 @@ def induction_by_indexing(weights, period):
     return weights[:, t, t - (period - 1)].mean(dim=1)
 
 
-def flops_in_one_sum(prompt, new, D):
-    keys = prompt * prompt + (new - 1) * prompt + (new - 1) * new // 2
-    return 24 * (prompt + new - 1) * D**2 + 4 * keys * D
+def own_by_cosine(D, s, p):
+    cosine = s / (s**2 + p**2) ** 0.5  # between a row and the stream
+    return cosine * (s * D**0.5) * D**0.5
 
 
-def flops_by_a_loop(prompt, new, D):
-    flops, cached, arriving = 0, 0, prompt
-    for _ in range(new):
-        cached += arriving
-        flops += arriving * (2 * 12 * D * D) + 2 * (2 * arriving * cached * D)
-        arriving = 1
-    return flops
+def own_by_shares(D, s, p):
+    return D * s / (1 + (p / s) ** 2) ** 0.5
 
 
 ALTERNATIVES = {
     "14.gpt_parameters": [parameters_by_shapes, parameters_by_parts],
     "14.inputs_and_targets": [pairs_by_a_loop, pairs_in_numpy],
-    "14.suffix_loss": [suffix_by_a_loop, suffix_in_numpy],
     "14.induction_score": [induction_by_a_loop, induction_by_indexing],
-    "14.written_flops": [flops_in_one_sum, flops_by_a_loop],
+    "14.own_logit": [own_by_cosine, own_by_shares],
 }
