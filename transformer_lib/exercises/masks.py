@@ -14,7 +14,9 @@ prefix_cells = Question(
         55: "That is the causal mask alone. Which cells above the diagonal does the prefix open?",
         71: "You added the whole square of the prefix. Its lower triangle belongs to the causal mask already.",
         65: "You added a triangle with its diagonal, and the diagonal was counted already.",
-        85: "You let the prefix look at all ten tokens. It sees itself whole, but not what comes after it.",
+        85: "You let the prefix look at all ten tokens. It sees all of itself, but nothing that comes after it.",
+        76: "You let the tokens after the prefix look at all ten. What comes after the prefix is causal: the fifth "
+        "token does not see the sixth.",
         100: "That is the whole table, in which every token sees every other. Who may not look at whom here?",
         40: "That is what all ten tokens see of the prefix. Those after it see something more.",
         37: "You left out the tokens after the prefix that look at themselves, or at each other. Go through the rows.",
@@ -31,6 +33,8 @@ leaked_pairs = Question(
         33: "You took three times the leak of one layer. In one layer 11 outputs have a next input. How many have one "
         "that is *three* places on?",
         36: "You counted three leaks for each of the twelve outputs. How many inputs come after the last one?",
+        27: "You counted the nine outputs that have three later inputs within reach. The last three outputs have "
+        "fewer, but not all of them have none.",
         66: "That is the whole future. Through three layers, how far ahead can an output see?",
         21: "That is the leak of two layers. The model has one more.",
         38: "That is the leak of four layers. How far does one layer see ahead, and how far do three?",
@@ -269,7 +273,7 @@ def joined_with_or(lengths, T):
 @left_padded_mask.mistake
 def fillers_see_each_other(lengths, T):
     """Right for the real tokens. Your padded queries see the filler before them as well; the exercise lets them see
-    themselves alone."""
+    only themselves."""
     real = _real(lengths, T)
     return _past(T) & (real[:, None, None, :] | ~real[:, None, :, None])
 
