@@ -2,7 +2,8 @@
 //
 // data: {"symbols": every character by its id, "prompts": [{"name", "text"}, …], "passage": {"name", "text"},
 //        "example": what it wrote to the first prompt, {"written", "bits" of each character, "next": [[character, p], …]}}
-// The model, from the directive's `:weights:`, is gpt-weights.js; gpt_model.js computes and gpt_maps.js draws its parts.
+// The model, from the directive's `:weights:`, is gpt-weights.js; gpt_model.js computes, gpt_maps.js draws its parts, and
+// gpt_tour.js follows one character through it.
 "use strict";
 
 (() => {
@@ -30,7 +31,7 @@
 
   /** The model, read when it is first wanted. */
   const load = () => BookWidgets.model("gpt", (config, tensors) => new BookWidgets.gpt_model.GPT(config, tensors),
-    "sampling.js", "gpt_model.js", "gpt_maps.js");
+    "sampling.js", "gpt_model.js", "gpt_maps.js", "gpt_tour.js");
 
   const change = (was, is) => {
     const size = Math.abs(is - was).toFixed(2);
@@ -40,7 +41,7 @@
   BookWidgets.gpt = { encode, load };
 
   BookWidgets.register("gpt", (root, { symbols, prompts, passage, example }) => {
-    let model = null, reading, whole, knobs, parts; // of the text: as the switches are, and with everything on
+    let model = null, reading, whole, knobs, parts, tour; // of the text: as the switches are, and with everything on
     let prompt = [], written = [], dice = [], uniform = random(1), note = "", earlier = null;
     let writing = false;
     const work = inSlices();
@@ -55,6 +56,7 @@
     const one = button("Write 1", () => write(1));
     const many = button(`Write ${MANY}`, () => (writing ? stop() : write(MANY)));
     const again = button("Again, same dice", rewrite), clear = button("Start over", () => { written = []; earlier = null; update(); });
+    const guided = button("Guided tour", follow);
     const seed = seedField(1, (value) => { uniform = random(value); dice = []; });
     const pane = (name, label) => element("div", { class: name, tabindex: 0, role: "group", "aria-label": label });
     const text = pane("gpt-text", "the text"), past = pane("gpt-text gpt-earlier", "what was written before");
@@ -67,7 +69,7 @@
     root.append(field.node,
       element("div", { class: "widget-controls" }, element("span", { class: "widget-note" }, "or take"),
         ...prompts.map(({ name, text: words }) => button(name, () => { field.area.value = words; typed(); }))),
-      element("div", { class: "widget-controls" }, one, many, again, clear, seed),
+      element("div", { class: "widget-controls" }, one, many, again, clear, guided, seed),
       told, ...(first ? [first] : []), result);
     field.area.value = prompts[0].text;
     controls();
@@ -101,6 +103,7 @@
     /** The prompt is another one: what was written to the old one goes. */
     async function typed() {
       work.stop();
+      if (tour) tour.node.hidden = true;
       written = [];
       earlier = null;
       writing = false;
@@ -141,7 +144,9 @@
       parts = BookWidgets.gpt_maps.panel(model.config, turned, button("Measure each part", () => update("", measurer())));
       [reading, whole] = [new gpt_model.Reading(model), new gpt_model.Reading(model)];
       first?.remove();
+      tour = BookWidgets.gpt_tour.panel(model, names);
       result.append(
+        tour.node,
         element("div", { class: "gpt-columns" },
           element("div", {}, title("The text, shaded by surprise"), text, past),
           element("div", {}, title("Next: press one to write it"), table("gpt-next", ["", "outline: the whole model", ""], next))),
@@ -191,6 +196,13 @@
       const slid = all().length > model.config.context_length
         ? ` It sees the last ${count(model.config.context_length)} characters, and reads them anew for each.` : "";
       update(`${n === 1 ? "1 character" : `${count(n)} characters`} written, ${rate}.${slid}`);
+    }
+
+    /** The tour goes through the text as the whole model reads it. */
+    async function follow() {
+      if (!(await ready())) return;
+      await update("The tour follows one character of your text through the whole model.");
+      tour.open(whole);
     }
 
     function stop() {

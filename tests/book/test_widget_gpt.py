@@ -349,6 +349,65 @@ def test_the_example_is_what_the_model_writes(model, seen):
 
 
 @browser
+def test_the_tour_s_numbers_are_the_library_s(model, ask):
+    """One head of the first layer, at a position with others after it, and what is predicted there."""
+    tokens, t, h = TOKENIZER.encode("Is this a dagger"), 12, 1
+    found = ask(FOLDER)(
+        """([tokens, t, h]) => {
+            const reading = new Reading(model);
+            finish(reading.read(tokens));
+            const facts = BookWidgets.gpt_tour.facts(model, reading, t, h);
+            return Object.fromEntries(Object.entries(facts).map(([name, values]) => [name, [...values]]));
+        }""",
+        [tokens, t, h],
+    )
+    ids, block = torch.tensor([tokens]), model.blocks[0]
+    with torch.no_grad():
+        x = model.embedding(ids)
+        read = block.attention_residual.norm(x)
+        attention, width = block.attention, block.attention.d_head
+        q, k, v = (w(read)[0, :, h * width : (h + 1) * width] for w in (attention.w_q, attention.w_k, attention.w_v))
+        scores = q[t] @ k.T / width**0.5
+        weights = scores[: t + 1].softmax(dim=0)
+        added = attention(read, mask=CAUSAL)
+        network = block.feed_forward(block.feed_forward_residual.norm(x + added))
+        p = model(ids)[0, t].softmax(dim=0)
+    lengths = torch.stack([part[0, t].norm() for part in (x, added, network)])
+    expected = {"x": x[0, t], "q": q[t], "k": k[t], "v": v[t], "scores": scores, "weights": weights}
+    expected |= {"out": weights @ v[: t + 1], "lengths": lengths, "p": p}
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values.numpy(), atol=2e-4, err_msg=name)
+
+
+@browser
+@pytest.mark.parametrize("seen", [1280, 390], indirect=True)
+def test_the_tour_has_four_steps(seen):
+    page = seen.page
+    tour, title = page.locator(".gpt-tour"), page.locator(".gpt-tour .gpt-title")
+    press(page, "Guided tour")
+    for n, word in enumerate(["q, k and v", "mask", "Softmax", "logits"], start=1):
+        expect(title).to_contain_text(f"Step {n} of 4", timeout=60_000)
+        assert word in title.inner_text()
+        assert seen.overflow() == []
+        if n == 2:
+            assert tour.locator("tbody tr").last.inner_text().endswith("hidden")
+        if n < 4:
+            tour.get_by_role("button", name="Next").click()
+    expect(tour.get_by_role("button", name="Next")).to_be_disabled()
+    tour.get_by_role("button", name="Back").click()
+    shares = [cell.strip("%–") or "0" for cell in tour.locator("tbody td:last-child").all_inner_texts()]
+    assert 95 <= sum(map(int, shares)) <= 104  # the text is short enough to be seen whole
+    for theme in ("light", "dark"):
+        turn(page, theme)
+        assert [pair for pair in page.evaluate(CONTRASTS) if pair[0] < 4.5] == []
+    assert seen.accessibility() == []
+    tour.get_by_role("button", name="Close").click()
+    expect(tour).to_be_hidden()
+    assert seen.complaints == []
+
+
+@browser
 def test_a_run_repeats_and_is_the_library_s(model, seen):
     """Past the context, where the window slides; the same again; another seed, another text."""
     page, prompt = seen.page, TOKENIZER.encode(DATA["prompts"][0]["text"])
