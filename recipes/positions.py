@@ -8,6 +8,7 @@ places:
     half_time[positions]      the same for causal models with half of the steps
     two_heads[steps][positions]  the same without a mask and with two heads in place of four
     window[positions]         the same models as echo["causal"], shown only distances that they met in training
+    keys[shown]               the causal rotary models, shown few keys and most of them far, or a window of twice 16
     plays[positions]          bits per character in each 16 places, up to four times the length of training
     plays_window[positions]   the same models, shown only distances that they met in training
     layouts                   bits per character of the rotary model, and with its weights in the other layout
@@ -102,6 +103,15 @@ def echoed(models: list[Echo], kind: str, mask: Mask = None) -> list[list[float]
     return F.pad(right, (BACK + 1, 0), value=torch.nan).unflatten(1, (-1, 8)).nanmean(dim=2).tolist()
 
 
+def other_windows() -> dict[str, Tensor]:
+    """As few keys as in the window, but most of them the farthest; and twice the window."""
+    length = LONGER * ECHO_LENGTH
+    near = sliding_window_mask(length, BACK + 1)
+    first = torch.arange(length) < ECHO_LENGTH - (BACK + 1)
+    past = torch.ones(length, length, dtype=torch.bool).tril()
+    return {"few": (near | first) & past, "double": sliding_window_mask(length, 2 * ECHO_LENGTH)}
+
+
 def echo(kind: str, mask: str, *, steps: int, n_heads: int = ECHO_HEADS) -> list[list[float]]:
     return echoed(trained_echo(kind, mask, steps=steps, n_heads=n_heads), kind)
 
@@ -143,7 +153,7 @@ def in_other_layout(model: LanguageModel) -> None:
 def main() -> None:
     started = time.process_time()
     torch.set_num_threads(1)
-    results: dict = {"echo": {mask: {} for mask in MASKS}, "window": {}, "plays": {}, "plays_window": {}}
+    results: dict = {"echo": {mask: {} for mask in MASKS}, "window": {}, "keys": {}, "plays": {}, "plays_window": {}}
     near = sliding_window_mask(LONGER * ECHO_LENGTH, ECHO_LENGTH)
     for mask in MASKS:
         for kind in KINDS:
@@ -151,6 +161,8 @@ def main() -> None:
             results["echo"][mask][kind] = echoed(models, kind)
             if mask == "causal" and kind != "learned":  # a learned table has no rows beyond its length
                 results["window"][kind] = echoed(models, kind, near)
+            if mask == "causal" and kind == "rotary":
+                results["keys"] = {name: echoed(models, kind, shown) for name, shown in other_windows().items()}
     results["half_time"] = {kind: echo(kind, "causal", steps=ECHO_STEPS // 2) for kind in KINDS}
     results["two_heads"] = {
         steps: {kind: echo(kind, "none", steps=steps, n_heads=2) for kind in kinds}

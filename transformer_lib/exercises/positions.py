@@ -15,6 +15,7 @@ bag = Question(
         "same word hold the same query, the same keys to look at, and the same values to take.",
         1: "The words see the same keys and values, but each asks with its own query and keeps its own residual. "
         "Which of them ask the same?",
+        3: "You counted *dog*, *bit*, and *man*. The word *the* has a vector, too.",
         120: "That counts the orders of five words. The question is how many different vectors come out of one order.",
         60: "That counts the different orders of these five words. The question is how many different vectors come "
         "out of one order.",
@@ -23,7 +24,7 @@ bag = Question(
 
 
 def rows_of_clocks(generator):
-    """Few hands and several, slow enough or not to come round; all positions are below 1,000."""
+    """Few hands and several, slow enough or not to complete a turn; all positions are below 1,000."""
     for position, width, base in (
         (0, 2, 10_000.0),
         (3, 4, 10_000.0),
@@ -49,7 +50,7 @@ def _nearest(row, base):
 
 
 def _hand(row, base, i):
-    """The position if hand i has not come round."""
+    """The position if hand i has not completed a turn."""
     angle = math.atan2(row[2 * i], row[2 * i + 1]) % (2 * math.pi)
     return round(angle * base ** (2 * i / len(row)))
 
@@ -66,14 +67,15 @@ def read_clock(row, base):
 
 @read_clock.mistake
 def the_fastest_hand_alone(row, base):
-    """You read the fastest hand, which has come round several times by position 7. The slower hands know how often."""
+    """You read the fastest hand, which has completed its first turn by position 7. The slower hands know how
+    many turns it has made."""
     return _hand(row, base, 0)
 
 
 @read_clock.mistake
 def the_slowest_hand_alone(row, base):
-    """You read the slowest hand, which is right as long as it has not come round. With a base of 100 it has, at the
-    later positions. Which position agrees with *all* hands?"""
+    """You read the slowest hand, which is right as long as it has not completed a turn. With a base of 100 it has, at
+    the later positions. Which position agrees with *all* hands?"""
     return _hand(row, base, len(row) // 2 - 1)
 
 
@@ -165,6 +167,9 @@ same_distance = Question(
         40: "That is difference 0: both turned by the same angle, as if not turned at all.",
         47: "You added the query's position. It is the difference from the key that stays.",
         43: "You added the key's position. It is the difference between the two that stays.",
+        33: "You subtracted the query's old position from the key's new one. What stays is the difference 7 − 3.",
+        37: "You subtracted the key's old position from its new one, which tells you how far the key moved. "
+        "How far must the query move?",
         4: "That is the difference itself. Which position has it from the new key?",
     },
 )
@@ -177,6 +182,9 @@ base = Question(
     mistakes={
         1_000_000: "With that base the slow hand has turned by one radian after 1,000 positions. How many radians has "
         "a full turn?",
+        1000**2 / (2 * math.pi): "You squared the 1,000 and not the 2π. Solve 1000 / √base = 2π step by step.",
+        (2000 * math.pi) ** 2: "With that base one turn takes about 39,000 positions: you multiplied by 2π "
+        "instead of dividing.",
         1000 / (2 * math.pi): "You took the slowest speed to be 1 / base. The exponent is 2i / Dh, and the last i is "
         "not Dh / 2.",
         (1000 / (2 * math.pi)) ** 4: "Your exponent is half as large as it should be: it is 2i / Dh, with i counting "
