@@ -11,10 +11,11 @@ decayed_weight = Question(
     "and how often does it do so?",
     mistakes={
         2: "You left the weight where it was. The gradient is 0, but AdamW's decay does not pass through the gradient.",
-        2 * math.exp(-250): "You shrank the weight by the share 0.05 at every step. The formula multiplies the decay "
+        2 * 0.95**5_000: "You shrank the weight by the share 0.05 at every step. The formula multiplies the decay "
         "by another number first: which one?",
-        0: "You shrank the weight so fast that nothing is left. The decay is not the share that one step takes away: "
-        "what is it multiplied by first?",
+        0: "Two mistakes lead here. Did each step take the share 0.05? By what is the decay multiplied first? Or did "
+        "each take the same amount? A share of a smaller weight is a smaller amount.",
+        1: "You took 0.0002 away at every step. The decay takes this *share* of what the weight is at the time.",
         2 * (1 - 0.004) ** 5_000: "You used the learning rate alone as the share that a step takes away. Where does "
         "the decay come in?",
         (1 - 0.004 * 0.05) ** 5_000: "That is the factor of all steps together. The weight did not begin at 1.",
@@ -49,6 +50,9 @@ smoothing_floor = Question(
         "than that.",
         _entropy([0.9 + 0.1 / 1_000] + [0.1 / 1_000] * 999): "You used the share of the page. This exercise has a "
         "different one.",
+        0.1998 * math.log(5_000): "You have the terms of the 999 other tokens. What does the right token add?",
+        0.2 * math.log(1_000): "You have the share times the entropy of an even spread. The whole target is one "
+        "distribution of 1,000 probabilities: what is the entropy of that?",
         0.2: "You have the share itself. The loss is a mean of negative logarithms: of which probabilities?",
     },
     rtol=1e-3,
@@ -191,6 +195,19 @@ def steps_needed(a, share, rate, step):
 
 def _by(a, share, rate, step, factor):
     return math.ceil(math.log(share) / math.log(1 - factor)) if step == "gradient" else math.ceil((1 - share) / rate)
+
+
+@steps_needed.mistake
+def the_gradient_subtracts(a, share, rate, step):
+    """You are right about the orthogonal step. The gradient, however, becomes smaller together with the error: its step
+    multiplies what is left, and does not subtract the same length each time."""
+    return math.ceil((1 - share) / (rate * a**2)) if step == "gradient" else math.ceil((1 - share) / rate)
+
+
+@steps_needed.mistake
+def not_a_whole_number(a, share, rate, step):
+    """Your formulas are right. The exercise asks for a whole number of steps: which way do you have to round?"""
+    return math.log(share) / math.log(1 - rate * a**2) if step == "gradient" else (1 - share) / rate
 
 
 @steps_needed.mistake
