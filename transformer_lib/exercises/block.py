@@ -196,6 +196,13 @@ def half_of_the_norms(d_model, d_ff):
 
 
 @block_parameters.mistake
+def both_biases_as_wide_as_the_network(d_model, d_ff):
+    """You give both maps of the feed-forward network a bias of d_ff. The second one's output is as wide as the
+    stream."""
+    return _square_maps(d_model, 4) + 2 * d_model * d_ff + 2 * d_ff + 4 * d_model
+
+
+@block_parameters.mistake
 def both_biases_as_long_as_the_stream(d_model, d_ff):
     """You give both maps of the feed-forward network a bias of d_model. The first one's output is wider than that."""
     return _square_maps(d_model, 4) + 2 * d_model * d_ff + 2 * d_model + 4 * d_model
@@ -228,6 +235,8 @@ gradient_through_six = Question(
         1.1: "That is one sublayer with the way around it. There are six, one after the other.",
         64: "So many paths there are. They are not worth the same: each sublayer on a path makes it a tenth.",
         6.6: "You add the six factors. One stands after the other: what does the chain rule do with them?",
+        1.1**6 - 1: "That is by how much it is longer. The factor counts the path around all six, too.",
+        1.1**-6: "That is how much shorter the gradient at the top is. Which of the two has passed through all six?",
     },
 )
 
@@ -377,6 +386,13 @@ def a_share_of_the_variance(kept, n):
     """You keep that share of the *variance* that x_0 has in the stream (or you count two sublayers where there is one).
     The question is about the number by which x_0 is multiplied, and n counts sublayers."""
     return math.sqrt(kept ** (-1 / n) - 1)
+
+
+@write_scale.mistake
+def for_small_alpha_alone(kept, n):
+    """You replace 1 + α² by the exponential of α², which is close when α is small. With few sublayers it is not small:
+    keep 1 + α², and solve for α."""
+    return math.sqrt(-2 * math.log(kept) / n)
 
 
 @write_scale.mistake
