@@ -22,7 +22,7 @@ from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.schedules import trapezoid
 from transformer_lib.training import TrainConfig, autocast, load, random_windows, train
 
-SEEDS = (0, 1)
+SEEDS = (0, 1, 2)
 STEPS, BATCH_SIZE = 120, 32
 MUON_RATE, ADAMW_RATE = 4e-3, 8e-4  # a fifth of those of recipes/gpt.py
 WARM_UP = 10
