@@ -1,11 +1,10 @@
-"""Exercises of chapter 15: what is hidden and what is asked, pairs and padding, and a blank filled from both sides."""
+"""Exercises of chapter 15: what is hidden and what is asked, pairs, and blanks filled in two ways."""
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from transformer_lib.exercises.engine import Question, exercise
-
-IGNORE = -100
 
 
 def _numbers(generator: np.random.Generator, *shape, decimals=1):
@@ -13,17 +12,21 @@ def _numbers(generator: np.random.Generator, *shape, decimals=1):
     return torch.from_numpy(generator.normal(size=shape).round(decimals)).float()
 
 
-masks_of_a_thousand = Question(
-    "15.masks_of_a_thousand",
-    120,
-    hint="A token is chosen first, and then it is decided what the model sees in its place. Which two shares multiply?",
+look_different = Question(
+    "15.look_different",
+    1000 * 0.3 * (0.6 + 0.2 * 49 / 50),
+    hint="Of the three fates of a chosen token, one always changes what is seen, one never does, and one nearly always "
+    "does. How often does the third leave things as they were?",
     mistakes={
-        150: "That is how many are chosen to be predicted. What does the model see at each of those places?",
-        800: "That is the share of the chosen tokens, taken of all tokens. Most tokens are not chosen at all.",
-        135: "That is how many look different from what they were. Some of those show another word, not [MASK].",
-        15: "That is how many become a random word; and as many stay as they were.",
-        850: "That is how many are not chosen, and they are shown as they are.",
+        300: "That is how many are chosen. Some of them are shown as they are.",
+        180: "That is how many become [MASK]. Another fate changes what is seen as well.",
+        240: "You counted every random token as a change. Can the drawn one, of 50, be the old one?",
+        1000 * 0.3 * 0.2 * 49 / 50: "That is how many become another ordinary token. [MASK] looks different, too.",
+        60: "That is how many are drawn at random. [MASK] looks different, too.",
+        796: "You multiplied shares of all tokens. Only three tokens in ten are chosen at all.",
+        135: "That is BERT's own rule. Read the shares of this one again.",
     },
+    rtol=5e-4,
 )
 
 passes_to_score = Question(
@@ -40,101 +43,76 @@ passes_to_score = Question(
 )
 
 
-def hidden_tokens(generator):
-    """None chosen; one for each of the three fates; several rows; lots on the thresholds; a special token's id."""
-    yield torch.tensor([[7, 8]]), torch.tensor([[False, False]]), torch.tensor([[0.1, 0.95]]), torch.tensor([[9, 9]]), 3
-    yield (
-        torch.tensor([[7, 8, 9, 6]]),
-        torch.tensor([[True, True, True, False]]),
-        torch.tensor([[0.2, 0.85, 0.95, 0.05]]),
-        torch.tensor([[5, 4, 6, 5]]),
-        3,
-    )
-    yield (
-        torch.tensor([[7, 7, 7]]),
-        torch.tensor([[True, True, True]]),
-        torch.tensor([[0.8, 0.9, 0.0]], dtype=torch.float64),
-        torch.tensor([[5, 6, 8]]),
-        3,
-    )
-    yield (
-        torch.from_numpy(generator.integers(4, 30, (3, 12))),
-        torch.from_numpy(generator.random((3, 12)) < 0.5),
-        torch.from_numpy(generator.random((3, 12))),
-        torch.from_numpy(generator.integers(4, 30, (3, 12))),
-        2,
-    )
+def words_and_choices(generator: np.random.Generator):
+    """One word, chosen by its second token; two words beside marks; nothing chosen; words that come apart; more."""
+    yield torch.tensor([False, True, False]), torch.tensor([0, 0, 0])
+    yield torch.tensor([False, True, False, False, False, False]), torch.tensor([-1, 0, 0, 1, 1, -1])
+    yield torch.tensor([False, False]), torch.tensor([0, 1])
+    yield torch.tensor([False, False, False, True, False]), torch.tensor([-1, 3, 3, 7, -1])
+    yield torch.tensor([True, False, False, False, False]), torch.tensor([0, 1, 0, 2, 2])
+    for _ in range(2):
+        word = torch.from_numpy(np.repeat(np.arange(8), generator.integers(1, 5, 8)))
+        word = torch.cat([torch.tensor([-1]), word, torch.tensor([-1])])
+        yield torch.from_numpy(generator.random(len(word)) < 0.2) & (word >= 0), word
 
 
-@exercise("15.mask_tokens", inputs=hidden_tokens)
-def mask_tokens(tokens, chosen, lot, drawn, mask):
-    """Below 0.8 the mask, from there to 0.9 the drawn token, above it the token itself; a label at each chosen one."""
-    inputs = torch.where(chosen & (lot < 0.8), mask, tokens)
-    inputs = torch.where(chosen & (lot >= 0.8) & (lot < 0.9), drawn, inputs)
-    return inputs, torch.where(chosen, tokens, IGNORE)
+@exercise(
+    "15.whole_words",
+    inputs=words_and_choices,
+    hint="Which words have a chosen token? Then which tokens belong to one of these words? No question about the "
+    "order of the tokens is needed.",
+)
+def whole_words(chosen, word):
+    """The words of the chosen tokens, and all tokens of these."""
+    return torch.isin(word, word[chosen])
 
 
-def _hide(tokens, chosen, lot, drawn, mask):
-    inputs = torch.where(chosen & (lot < 0.8), mask, tokens)
-    return torch.where(chosen & (lot >= 0.8) & (lot < 0.9), drawn, inputs)
+@whole_words.mistake
+def unchanged(chosen, word):
+    """Your choice is the old one. If one token of a word is chosen, its other tokens should be chosen as well."""
+    return chosen.clone()
 
 
-@mask_tokens.mistake
-def always_the_mask(tokens, chosen, lot, drawn, mask):
-    """Every chosen token of yours becomes the mask. Then the model learns that what it can see is never asked for,
-    and when it is used there is no mask to see."""
-    return torch.where(chosen, mask, tokens), torch.where(chosen, tokens, IGNORE)
+@whole_words.mistake
+def only_from_the_first(chosen, word):
+    """In yours a word is chosen only if its first token was. Any one of its tokens suffices."""
+    first = torch.tensor([word[t] >= 0 and word[t] not in word[:t] for t in range(len(word))])
+    return torch.isin(word, word[chosen & first])
 
 
-@mask_tokens.mistake
-def no_label_where_nothing_changed(tokens, chosen, lot, drawn, mask):
-    """You ask only where the input differs from the token. The tenth that stays as it was is asked for too: that is
-    what makes the model doubt every token it sees."""
-    inputs = _hide(tokens, chosen, lot, drawn, mask)
-    return inputs, torch.where(inputs != tokens, tokens, IGNORE)
+@whole_words.mistake
+def only_onward(chosen, word):
+    """You go on from the chosen token to the end of its word. The tokens of the word that stand before it belong to it
+    as well."""
+    return torch.stack([(chosen[: t + 1] & (word[: t + 1] == word[t])).any() for t in range(len(word))])
 
 
-@mask_tokens.mistake
-def labels_everywhere(tokens, chosen, lot, drawn, mask):
-    """You ask for every token, and most of them are there to be copied. The loss falls fast, and little is
-    learned."""
-    return _hide(tokens, chosen, lot, drawn, mask), tokens.clone()
+@whole_words.mistake
+def only_if_all(chosen, word):
+    """You require every token of a word to be chosen. One is enough, and then the others follow."""
+    return torch.stack([bool(chosen[word == w].all()) and bool(w >= 0) for w in word])
 
 
-@mask_tokens.mistake
-def the_input_is_the_label(tokens, chosen, lot, drawn, mask):
-    """Your labels are what the model sees, mask and all. What is asked for is what stood there before."""
-    inputs = _hide(tokens, chosen, lot, drawn, mask)
-    return inputs, torch.where(chosen, inputs, IGNORE)
+@whole_words.mistake
+def neighbors(chosen, word):
+    """You extend the choice by one token to each side. Words have different lengths, and a neighbor may belong to
+    another word: what does `word` say?"""
+    wide = chosen.clone()
+    wide[1:] |= chosen[:-1]
+    wide[:-1] |= chosen[1:]
+    return wide & (word >= 0)
 
 
-@mask_tokens.mistake
-def chosen_or_not(tokens, chosen, lot, drawn, mask):
-    """The lot decides in yours whether or not a token was chosen. First comes the choice, and then, for the chosen
-    ones alone, the lot."""
-    inputs = torch.where(lot < 0.8, mask, torch.where(lot < 0.9, drawn, tokens))
-    return inputs, torch.where(chosen, tokens, IGNORE)
+@whole_words.mistake
+def marks_as_well(chosen, word):
+    """You chose tokens that belong to no word as well. They are not to be hidden."""
+    return torch.isin(word, word[chosen]) | (word < 0)
 
 
-@mask_tokens.mistake
-def a_tenth_then_eight_tenths(tokens, chosen, lot, drawn, mask):
-    """Of yours, a tenth becomes the mask and eight tenths a random token: the two are the wrong way round."""
-    inputs = torch.where(chosen & (lot < 0.1), mask, tokens)
-    inputs = torch.where(chosen & (lot >= 0.1) & (lot < 0.9), drawn, inputs)
-    return inputs, torch.where(chosen, tokens, IGNORE)
-
-
-@mask_tokens.mistake
-def random_over_the_mask(tokens, chosen, lot, drawn, mask):
-    """A lot below 0.8 is below 0.9 as well: your random ids come last, and overwrite every mask."""
-    inputs = torch.where(chosen & (lot < 0.9), drawn, tokens)
-    return inputs, torch.where(chosen, tokens, IGNORE)
-
-
-@mask_tokens.mistake
-def labels_of_the_others(tokens, chosen, lot, drawn, mask):
-    """Your labels are the wrong way round: −100 stands at the chosen tokens, and all that can be seen is asked for."""
-    return _hide(tokens, chosen, lot, drawn, mask), torch.where(chosen, IGNORE, tokens)
+@whole_words.mistake
+def the_other_words(chosen, word):
+    """You chose the words none of whose tokens was chosen: it is the wrong way round."""
+    return ~torch.isin(word, word[chosen]) & (word >= 0)
 
 
 def two_passages(generator):
@@ -180,69 +158,6 @@ def begins_twice(a, b, cls, sep):
 def segments_counted_from_one(a, b, cls, sep):
     """Segments are rows of a table with two rows, and rows are counted from 0."""
     return [cls, *a, sep, *b, sep], [1] * (len(a) + 2) + [2] * (len(b) + 1)
-
-
-def padded_vectors(generator):
-    """A row that is full; one that is not, whose padding is far from 0; several."""
-    yield torch.tensor([[[1.0, 2.0], [3.0, 6.0]]]), torch.tensor([2])
-    yield torch.tensor([[[1.0, 2.0], [3.0, 6.0], [50.0, -50.0]]]), torch.tensor([2])
-    yield _numbers(generator, 3, 5, 4), torch.tensor([5, 1, 3])
-    yield _numbers(generator, 2, 6, 3), torch.tensor([2, 4])
-
-
-@exercise("15.masked_mean", inputs=padded_vectors)
-def masked_mean(vectors, lengths):
-    """The sum over the real positions, divided by how many there are."""
-    real = torch.arange(vectors.shape[1]) < lengths[:, None]
-    return (vectors * real[:, :, None]).sum(dim=1) / lengths[:, None]
-
-
-def _real(vectors, lengths):
-    return (torch.arange(vectors.shape[1]) < lengths[:, None])[:, :, None]
-
-
-@masked_mean.mistake
-def padding_counts(vectors, lengths):
-    """The padding is averaged in. The same sentence then has another vector in a batch with a longer one."""
-    return vectors.mean(dim=1)
-
-
-@masked_mean.mistake
-def divided_by_the_row(vectors, lengths):
-    """The padding is out of your sum, and still in the number by which you divide."""
-    return (vectors * _real(vectors, lengths)).mean(dim=1)
-
-
-@masked_mean.mistake
-def one_too_many(vectors, lengths):
-    """A sentence of n tokens has none at position n: they are counted from 0."""
-    real = (torch.arange(vectors.shape[1]) <= lengths[:, None])[:, :, None]
-    return (vectors * real).sum(dim=1) / real.sum(dim=1)
-
-
-@masked_mean.mistake
-def the_first_vector(vectors, lengths):
-    """That is the vector of the first position, the other usual way to one vector. Asked for is the mean."""
-    return vectors[:, 0]
-
-
-@masked_mean.mistake
-def the_last_vector(vectors, lengths):
-    """That is the vector of the last real position, which a causal model would have to use: there it alone has seen
-    the whole text. Asked for is the mean."""
-    return vectors[torch.arange(len(vectors)), lengths - 1]
-
-
-@masked_mean.mistake
-def the_largest(vectors, lengths):
-    """You take the largest value of each component, max pooling. Asked for is the mean."""
-    return vectors.masked_fill(~_real(vectors, lengths), -torch.inf).amax(dim=1)
-
-
-@masked_mean.mistake
-def the_sum(vectors, lengths):
-    """Long sentences get long vectors in yours: divide by how many there are."""
-    return (vectors * _real(vectors, lengths)).sum(dim=1)
 
 
 def logits_and_targets(generator):
@@ -327,3 +242,125 @@ def mean_of_the_right(log_left, log_right):
 def only_the_next_token(log_left, log_right):
     """Only the first token on the right counts in yours. Each that follows depends on the candidate as well."""
     return (log_left + log_right[:, 0]).softmax(dim=0)
+
+
+class _Guesser:
+    """A small masked model with fixed tables: what it says of a hole depends on the tokens beside it.
+
+    It counts how often it is asked, and keeps what it was asked.
+    """
+
+    def __init__(self, seed: int, size: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.left, self.right = 2.5 * torch.randn(2, size, size, generator=generator)
+        self.shift = 30 * torch.rand(50, generator=generator)
+
+    def __call__(self, tokens: list[int]) -> Tensor:
+        ids = torch.as_tensor(tokens).tolist()
+        rows = []
+        for t in range(len(ids)):
+            row = torch.zeros(self.left.shape[0])
+            if t > 0:
+                row = row + self.left[ids[t - 1]]
+            if t + 1 < len(ids):
+                row = row + self.right[ids[t + 1]]
+            rows.append(row + self.shift[t])  # no softmax minds what is added to a whole row
+        return torch.stack(rows)
+
+    def __repr__(self) -> str:
+        return "a small model"
+
+
+def lines_with_holes(_):
+    """One hole; none; two beside each other; three; holes apart."""
+    mask = 0
+    for seed, tokens in enumerate(([3, 0, 2], [4, 1, 2], [3, 0, 0, 2], [1, 0, 0, 0, 5], [0, 4, 0, 0, 2, 0, 3, 0, 0])):
+        for more in (0, 10):
+            yield _Guesser(seed + more, 6), list(tokens), mask
+
+
+def _fill(logits_of, tokens, mask, which, *, reread=True):
+    ids = torch.as_tensor(tokens).tolist()
+    p = logits_of(ids).softmax(dim=-1)
+    while mask in ids:
+        if reread:
+            p = logits_of(ids).softmax(dim=-1)
+        t = which([t for t, token in enumerate(ids) if token == mask], p)
+        row = p[t].clone()
+        row[mask] = -1
+        ids[t] = int(row.argmax())
+    return ids
+
+
+def _sure(p, mask):
+    kept = p.clone()
+    kept[:, mask] = -1
+    return kept.max(dim=-1).values
+
+
+@exercise(
+    "15.surest_first",
+    inputs=lines_with_holes,
+    hint="Go through your function with two holes. Which of the two is filled first, with what, and what does the "
+    "model get to see before it fills the second?",
+)
+def surest_first(logits_of, tokens, mask):
+    """Fill the hole whose best token is likeliest, read again, until none is left; a hole is not filled with a mask."""
+    return _fill(logits_of, tokens, mask, lambda holes, p: max(holes, key=lambda t: float(_sure(p, mask)[t])))
+
+
+@surest_first.mistake
+def all_at_once(logits_of, tokens, mask):
+    """You filled every hole from one reading. The later holes should be filled with the earlier ones in view: ask the
+    model again after each."""
+    return _fill(logits_of, tokens, mask, lambda holes, p: holes[0], reread=False)
+
+
+@surest_first.mistake
+def left_to_right(logits_of, tokens, mask):
+    """You filled the holes from left to right. Which of them is the model surest of?"""
+    return _fill(logits_of, tokens, mask, lambda holes, p: holes[0])
+
+
+@surest_first.mistake
+def right_to_left(logits_of, tokens, mask):
+    """You filled the holes from right to left. Which of them is the model surest of?"""
+    return _fill(logits_of, tokens, mask, lambda holes, p: holes[-1])
+
+
+@surest_first.mistake
+def least_sure_first(logits_of, tokens, mask):
+    """You filled the hole that the model is least sure of. That is the last step of the lab; the function is to fill
+    the surest one."""
+    return _fill(logits_of, tokens, mask, lambda holes, p: min(holes, key=lambda t: float(_sure(p, mask)[t])))
+
+
+@surest_first.mistake
+def the_largest_logit(logits_of, tokens, mask):
+    """You compared logits of different places. Adding 10 to all logits of one place changes no probability there, and
+    would change your choice: what has to be compared?"""
+    ids = torch.as_tensor(tokens).tolist()
+    while mask in ids:
+        logits = logits_of(ids).clone()
+        logits[:, mask] = -torch.inf
+        t = max((t for t, token in enumerate(ids) if token == mask), key=lambda t: float(logits[t].max()))
+        ids[t] = int(logits[t].argmax())
+    return ids
+
+
+@surest_first.mistake
+def only_one_hole(logits_of, tokens, mask):
+    """You filled the surest hole and stopped. Go on until no hole is left."""
+    ids = torch.as_tensor(tokens).tolist()
+    holes = [t for t, token in enumerate(ids) if token == mask]
+    if holes:
+        p = logits_of(ids).softmax(dim=-1)
+        t = max(holes, key=lambda t: float(_sure(p, mask)[t]))
+        ids[t] = int(_sure_token(p[t], mask))
+    return ids
+
+
+def _sure_token(row, mask):
+    kept = row.clone()
+    kept[mask] = -1
+    return kept.argmax()

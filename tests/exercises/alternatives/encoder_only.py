@@ -1,37 +1,21 @@
 """Right answers to the exercises of chapter 15, written in other ways."""
 
-import math
-
 import numpy as np
 import torch
 
-from transformer_lib.masks import padding_mask
+
+def words_by_loops(chosen, word):
+    hit = {w for c, w in zip(chosen.tolist(), word.tolist(), strict=True) if c}
+    return [w in hit for w in word.tolist()]
 
 
-def mask_by_loops(tokens, chosen, lot, drawn, mask):
-    inputs, labels = tokens.tolist(), [[-100] * tokens.shape[1] for _ in tokens]
-    for b, t in chosen.nonzero().tolist():
-        labels[b][t] = inputs[b][t]
-        if lot[b, t] < 0.8:
-            inputs[b][t] = mask
-        elif lot[b, t] < 0.9:
-            inputs[b][t] = int(drawn[b, t])
-    return inputs, labels
+def words_by_a_table(chosen, word):
+    same = word[:, None] == word[None]
+    return (same & chosen[None]).any(dim=1)
 
 
-def mask_by_assignment(tokens, chosen, lot, drawn, mask):
-    inputs, labels = tokens.clone(), torch.full_like(tokens, -100)
-    labels[chosen] = tokens[chosen]
-    random = chosen & (lot < 0.9)
-    inputs[random] = drawn[random]
-    inputs[chosen & (lot < 0.8)] = mask
-    return inputs, labels
-
-
-def mask_in_numpy(tokens, chosen, lot, drawn, mask):
-    tokens, chosen, lot, drawn = (x.numpy() for x in (tokens, chosen, lot, drawn))
-    seen = np.select([lot < 0.8, lot < 0.9], [np.full_like(tokens, mask), drawn], tokens)
-    return np.where(chosen, seen, tokens), np.where(chosen, tokens, -100)
+def words_in_numpy(chosen, word):
+    return np.isin(word.numpy(), np.unique(word.numpy()[chosen.numpy()]))
 
 
 def pair_by_appending(a, b, cls, sep):
@@ -46,20 +30,6 @@ def pair_by_appending(a, b, cls, sep):
 def pair_in_torch(a, b, cls, sep):
     tokens = torch.tensor([cls, *a, sep, *b, sep])
     return tokens, (torch.arange(len(tokens)) > len(a) + 1).long()
-
-
-def mean_by_loops(vectors, lengths):
-    return torch.stack([row[:n].mean(dim=0) for row, n in zip(vectors, lengths.tolist(), strict=True)])
-
-
-def mean_by_the_library_s_mask(vectors, lengths):
-    real = padding_mask(lengths, vectors.shape[1])[:, 0, 0].to(vectors.dtype)
-    return torch.einsum("btd,bt->bd", vectors, real / real.sum(dim=1, keepdim=True))
-
-
-def mean_with_nan(vectors, lengths):
-    real = torch.arange(vectors.shape[1]) < lengths[:, None]
-    return vectors.masked_fill(~real[:, :, None], math.nan).nanmean(dim=1)
 
 
 def rank_by_sorting(logits, target):
@@ -88,10 +58,32 @@ def blank_one_token_at_a_time(log_left, log_right):
     return belief
 
 
+def surest_in_tensors(logits_of, tokens, mask):
+    ids = torch.tensor(tokens)
+    for _ in range(int((ids == mask).sum())):
+        p = logits_of(ids.tolist()).softmax(dim=1)
+        p[:, mask] = 0
+        p[ids != mask] = 0
+        t, token = divmod(int(p.argmax()), p.shape[1])
+        ids[t] = token
+    return ids
+
+
+def surest_by_logarithms(logits_of, tokens, mask):
+    ids = list(tokens)
+    while mask in ids:
+        logp = logits_of(ids).log_softmax(dim=-1).numpy().copy()
+        logp[:, mask] = -np.inf
+        holes = [t for t in range(len(ids)) if ids[t] == mask]
+        t = holes[int(logp[holes].max(axis=1).argmax())]
+        ids[t] = int(logp[t].argmax())
+    return tuple(ids)
+
+
 ALTERNATIVES = {
-    "15.mask_tokens": [mask_by_loops, mask_by_assignment, mask_in_numpy],
+    "15.whole_words": [words_by_loops, words_by_a_table, words_in_numpy],
     "15.sentence_pair": [pair_by_appending, pair_in_torch],
-    "15.masked_mean": [mean_by_loops, mean_by_the_library_s_mask, mean_with_nan],
     "15.rank_of": [rank_by_sorting, rank_by_sorting_twice],
     "15.fill_from_both_sides": [blank_by_products, blank_in_numpy, blank_one_token_at_a_time],
+    "15.surest_first": [surest_in_tensors, surest_by_logarithms],
 }
