@@ -70,7 +70,7 @@ def mask_panels(
         if k % across == across - 1 or k == len(masks) - 1:
             y = canvas.bottom + 14
 
-    meanings = {"dot": "moves the output", "cross": "moves it, though hidden", "ring": "should, but does not"}
+    meanings = {"dot": "moves the output", "cross": "hidden, but moves it", "ring": "should, but does not"}
     entries = [("", "may look")] + [(kind, meaning) for kind, meaning in meanings.items() if kind in kinds]
     for k, (kind, meaning) in enumerate(entries):
         x, line = (10, 182)[k % 2], y + 10 + 20 * (k // 2)
