@@ -17,6 +17,8 @@ which_scale = Question(
         100: "That is the width of a head, and so the variance of a score. What is the magnitude of a typical score?",
         800: "That is the width of the whole model. A query is computed from that many numbers: how many does it have "
         "itself?",
+        8: "That is the divisor of the 2017 model, whose heads are 64 wide, or the number of heads. How wide is a head "
+        "here?",
         0.1: "You have the number by which the scores are multiplied. The question asks what they are divided by.",
         math.sqrt(8): "You took the root of the number of heads. The terms of a dot product are components of a query "
         "and a key: how many are there?",
