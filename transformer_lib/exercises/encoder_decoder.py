@@ -18,7 +18,7 @@ cross_scores = Question(
         13: "You added the two lengths. But each of the queries meets each of the keys.",
         169: "In cross-attention the two sequences are not joined into one: queries come from one side only.",
         32: "The token [begin] asks as well: nothing could be written after it otherwise.",
-        80: "Two layers do this, one after the other. Asked is what one head of one of them computes.",
+        80: "Two layers do this, one after the other. The question is about one head of one of them.",
     },
 )
 
@@ -30,6 +30,7 @@ begin_label = Question(
     mistakes={
         "[begin]": "That is what it reads there. A decoder that predicts what it reads has only to copy.",
         "begin": "The decoder reads that marker there. If it had to predict what it reads, it could simply copy.",
+        "do": "Nearly: its subject is a third person. Which form of this word opens the reference?",
         "she": "That word is one further on: it is what must follow after two tokens have been read.",
         "她": "That is the first token of the source. The labels are words of the target.",
         "[end]": "That is the last label of all. It stands where the decoder has read the whole sentence.",
@@ -117,6 +118,13 @@ def the_length_where_all_is_right(right, lengths):
 
 
 @first_mistakes.mistake
+def zero_where_all_is_right(right, lengths):
+    """A sentence without a mistake returns 0 in yours, as if its first token were wrong. Of equal numbers, the one at
+    position 0 is found: did you take the argmax of a row without a mistake?"""
+    return _wrong(right, lengths).int().argmax(dim=1)
+
+
+@first_mistakes.mistake
 def right_or_not(right, lengths):
     """Yours says which sentences are exactly right, which is where the question begins. Of the others it asks at which
     position."""
@@ -159,7 +167,7 @@ def queries_and_keys_swapped(source_lengths, S, T):
 
 @cross_mask.mistake
 def nothing_is_hidden(source_lengths, S, T):
-    """The lengths make no difference to yours: the decoder reads the padding as if somebody had said it."""
+    """The lengths make no difference to yours: the decoder reads the padding as if it were text."""
     return torch.ones(len(source_lengths), 1, T, S, dtype=torch.bool)
 
 
@@ -174,6 +182,13 @@ def no_axis_for_the_heads(source_lengths, S, T):
     """The right table in the wrong shape: (B, T, S) meets the scores as (H, T, S), one mask a head and not one a
     sentence."""
     return _real(source_lengths, S)[:, None, :].expand(-1, T, S)
+
+
+@cross_mask.mistake
+def one_row_for_all_queries(source_lengths, S, T):
+    """One row for all queries would do in a model, where broadcasting repeats it. The exercise wants the whole table:
+    expand the row to T of them."""
+    return _real(source_lengths, S)[:, None, None, :]
 
 
 @cross_mask.mistake
