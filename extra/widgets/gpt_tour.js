@@ -71,7 +71,7 @@
     const steps = [
       ["A character becomes q, k and v", () => [
         say("We follow ", strong(shown.names[shown.t]), `, character ${shown.t + 1} of the text. Its row of the token table, plus the row of its place, is the stream x. `
-          + `After a norm, three matrices make q, k and v, of which head ${h + 1} takes ${D / H} numbers each.`),
+          + `After a norm, three matrices make q, k and v, of which head ${h + 1} takes ${D / H} numbers each. (Darker is larger; a line below marks a negative number.)`),
         strip("x", shown.x), strip("q", shown.q), strip("k", shown.k), strip("v", shown.v)]],
       ["Scores, and the mask", () => [
         say("The query of ", strong(shown.names[shown.t]), ` meets the key of every character: q · k / √${D / H}. The mask hides what comes later, however well it fits.`),
