@@ -106,7 +106,7 @@ def sealed(value: int | float | str, hint: str, rtol: float, salt: str, rounds: 
     else:
         low = math.log(abs(value) * (1 - rtol))
         cell = math.floor(low / step(rtol))
-        how, text = {"is": "real", "offset": low - cell * step(rtol)}, f"{'-' if value < 0 else ''}{cell}"
+        how, text = {"is": "real", "offset": low - cell * step(rtol)}, f"{'-' if value < 0 else '+'}{cell}"
     return {**how, "box": base64.b64encode(seal(f"ok:{hint}".encode(), key(salt + text, rounds))).decode()}
 
 

@@ -58,7 +58,7 @@ const BookQuestions = (() => {
     if (value.is === "text") return typeof answer === "string" ? answer.trim().toLowerCase() : null;
     if (typeof answer !== "number") return null;
     if (value.is === "whole") return Number.isInteger(answer) ? answer.toFixed(0).replace("-0", "0") : null;
-    return answer ? `${answer < 0 ? "-" : ""}${Math.floor((Math.log(Math.abs(answer)) - value.offset) / step)}` : null;
+    return answer ? `${answer < 0 ? "-" : "+"}${Math.floor((Math.log(Math.abs(answer)) - value.offset) / step)}` : null;
   }
 
   /** {status, hint}, as `diagnose` of transformer_lib.exercises has them. */
