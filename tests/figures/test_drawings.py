@@ -298,7 +298,7 @@ def tab():
 @pytest.mark.browser
 def test_on_a_phone_as_the_browser_sets_it(drawing, tab):
     """With this machine's own fonts, which no estimate can know."""
-    tab.set_content(f'<body style="margin:24px">{drawing.svg}</body>')
+    tab.set_content(f'<!doctype html><body style="margin:24px">{drawing.svg}</body>')
     texts = [Text(*found) for found in tab.evaluate(MEASURE)]
     assert len(texts) == len(drawing.texts)
     for text in texts:
