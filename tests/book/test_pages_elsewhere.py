@@ -33,6 +33,22 @@ def test_index_is_the_front_page(site):
     assert (site / "index.html").read_bytes() == (site / "intro.html").read_bytes()
 
 
+SHIFTS = """window.shifts = [];
+new PerformanceObserver((list) => list.getEntries().forEach((entry) => window.shifts.push(entry.value)))
+    .observe({ type: "layout-shift", buffered: true });"""
+
+
+@pytest.mark.parametrize("width", [360, 412, 768, 1280])
+def test_the_front_page_stays_where_it_is_while_its_model_arrives(width, site, chromium):
+    """Browsers add up how far what is in view moves of itself; 0.1 is where they begin to call a page restless."""
+    page = chromium.new_page(viewport={"width": width, "height": 823})
+    page.add_init_script(SHIFTS)
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_selector(".widget[data-characters]")
+    assert sum(page.evaluate("window.shifts")) < 0.03
+    page.close()
+
+
 def test_figures_take_on_the_colour_of_a_dark_page(site, visit):
     """Drawn on white, in the dark a figure's paper is the page itself."""
     seen = visit((site / "chapters" / "01_counting.html").as_uri(), color_scheme="dark")
