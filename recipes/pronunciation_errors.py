@@ -11,14 +11,11 @@ import time
 import torch
 from _cards import TRAINED, write_card
 from pronunciation import FOLDER
-from pronunciation_scores import AT_ONCE, LONGEST, pronounce
+from pronunciation_scores import pronounce, pronunciations
 
 from transformer_lib.data import pronunciation
-from transformer_lib.data.pronunciation import LETTERS, PHONEMES
 from transformer_lib.data.weights import MINILM, MINILM_FOLDER
-from transformer_lib.generation import beam_search
-from transformer_lib.masks import padding_mask
-from transformer_lib.training import load, pad_to_longest
+from transformer_lib.training import load
 
 BEAMS = 4
 
@@ -29,25 +26,9 @@ def main() -> None:
     model, test = load(FOLDER), pronunciation.load().test
     said = pronounce(model, test, 1)
     wrong = {word: " ".join(said[word]) for word in test if said[word] not in test[word]}
-    first, among = [], []
-    by_length = sorted(test, key=len)
-    for start in range(0, len(by_length), AT_ONCE):
-        batch = by_length[start : start + AT_ONCE]
-        source = pad_to_longest([LETTERS.encode(word) for word in batch], LETTERS.pad)
-        found = beam_search(
-            model,
-            source,
-            beams=BEAMS,
-            max_length=LONGEST,
-            bos=PHONEMES.bos,
-            eos=PHONEMES.eos,
-            pad=PHONEMES.pad,
-            source_mask=padding_mask(torch.tensor([len(word) for word in batch]), source.shape[1]),
-        )
-        for word, hypotheses in zip(batch, found, strict=True):
-            right = [tuple(PHONEMES.decode(one.tokens)) in test[word] for one in hypotheses]
-            first += [word] * (not right[0])
-            among += [word] * (not any(right))
+    beamed = pronunciations(model, test, BEAMS)
+    first = [word for word, ways in beamed.items() if ways[0] not in test[word]]
+    among = [word for word, ways in beamed.items() if not any(way in test[word] for way in ways)]
     vocabulary = MINILM.read(f"{MINILM_FOLDER}/vocab.txt").decode("utf-8").split("\n")
     rows = {word: row for row, word in enumerate(vocabulary)}
     results = {

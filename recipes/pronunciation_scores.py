@@ -22,8 +22,13 @@ LONGEST = 32  # phonemes: the longest pronunciation of the dictionary has 28
 
 
 def pronounce(model: EncoderDecoder, words: Iterable[str], beams: int) -> dict[str, tuple[str, ...]]:
-    """The likeliest pronunciation of each word, as phonemes; words of like length share a batch."""
-    said: dict[str, tuple[str, ...]] = {}
+    """The likeliest pronunciation of each word, as phonemes."""
+    return {word: ways[0] for word, ways in pronunciations(model, words, beams).items()}
+
+
+def pronunciations(model: EncoderDecoder, words: Iterable[str], beams: int) -> dict[str, list[tuple[str, ...]]]:
+    """What each beam makes of each word, the likeliest first; words of like length share a batch."""
+    said: dict[str, list[tuple[str, ...]]] = {}
     by_length = sorted(words, key=len)
     for start in range(0, len(by_length), AT_ONCE):
         batch = by_length[start : start + AT_ONCE]
@@ -39,7 +44,7 @@ def pronounce(model: EncoderDecoder, words: Iterable[str], beams: int) -> dict[s
             source_mask=padding_mask(torch.tensor([len(word) for word in batch]), source.shape[1]),
         )
         for word, hypotheses in zip(batch, found, strict=True):
-            said[word] = tuple(PHONEMES.decode(hypotheses[0].tokens))
+            said[word] = [tuple(PHONEMES.decode(one.tokens)) for one in hypotheses]
     return said
 
 
