@@ -130,7 +130,7 @@ class Exercise:
         if wrong and complete:
             for mistake in self.mistakes:
                 if all(map(self._agree, self._results(mistake.wrong), results)):
-                    return self._say("mistake", f"{mistake.name}.", mistake.hint, mistake=mistake.name)
+                    return self._say("mistake", f"{mistake.name}.", mistake.hint, mistake=mistake.name, hint=mistake.hint)
         if wrong:
             rights = len(results) - len(wrong)
             head = f"right on {rights} of {len(self.cases)} inputs." if rights else "not yet."
@@ -177,8 +177,8 @@ class Exercise:
             f'{self.name}. Pass the function itself, without brackets after its name: check("{self.id}", {self.name})',
         )
 
-    def _say(self, status: Status, head: str, *paragraphs: str, mistake: str | None = None) -> Verdict:
-        return verdict(self.id, status, head, *paragraphs, mistake=mistake)
+    def _say(self, status: Status, head: str, *paragraphs: str, **seen: object) -> Verdict:
+        return verdict(self.id, status, head, *paragraphs, **seen)
 
     def _call(self, i: int) -> str:
         return _indented(show_call(self.name, dict(zip(self.parameters, plain(self.cases[i]), strict=True))))

@@ -49,7 +49,7 @@ class Question:
             return say("correct", "correct.")
         for wrong, hint in self.mistakes.items():
             if self._is(wrong, value):
-                return say("mistake", "not yet.", hint, mistake=getattr(wrong, "__name__", repr(wrong)))
+                return say("mistake", "not yet.", hint, mistake=getattr(wrong, "__name__", repr(wrong)), hint=hint)
         if _sort(value) != _sort(plain(self.answer)):
             return say("unusable", f"the answer is {_sort(plain(self.answer))}, and this is {describe(value)}.")
         return say("different", "not yet.", self.hint)
