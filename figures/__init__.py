@@ -23,6 +23,7 @@ multi_head(T, D, H, weights=weights): split, attend, join, W_O.
 next_token_triangle(["t", "o", "␣", "b"]): what each position reads and must predict.
 pre_and_post_norm(): the block with its stream, both kinds side by side.
 probability_bars(labels, p, {"top-k 5": kept, "top-p 0.9": kept}): one distribution, and what each rule keeps of it.
+roofline(peak, bandwidth, {"a prompt": [(0.5, 7, "1"), (60, 80, "256")]}): what memory and arithmetic allow.
 rope_plane(query, key, [(5, 2), (9, 6)], theta): a query and a key turned by their positions.
 softmax_bars({"4 components": weights, "512 components": weights}): the weights of the same number of keys, as bars.
 text_to_vectors(pieces, ids, vectors, V): text, pieces, ids, rows of the embedding table, x.
@@ -41,7 +42,7 @@ from figures.learning import gradient_step, window_mlp
 from figures.masks import mask_panels, next_token_triangle
 from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, gpt_model, pre_and_post_norm, transformer_2017
 from figures.positions import rope_plane
-from figures.practice import data_parallel, kv_cache, low_rank
+from figures.practice import data_parallel, kv_cache, low_rank, roofline
 from figures.sampling import probability_bars
 from figures.text import decoding_steps, text_to_vectors, token_rows, two_typefaces
 
@@ -66,6 +67,7 @@ __all__ = [
     "next_token_triangle",
     "pre_and_post_norm",
     "probability_bars",
+    "roofline",
     "rope_plane",
     "softmax_bars",
     "text_to_vectors",

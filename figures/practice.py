@@ -1,5 +1,6 @@
-"""Models at work: the cache of keys and values, low-rank adapters, a batch on several processes."""
+"""Models at work: the cache of keys and values, the roofline, low-rank adapters, a batch on several processes."""
 
+import math
 from collections.abc import Sequence
 
 from figures.drawing import Canvas, Drawing, number
@@ -34,6 +35,71 @@ def kv_cache(steps: int) -> Drawing:
         f"growing triangle, {without} in all. With a cache, each step computes one row, for the new query, "
         f"{cached} in all."
     )
+
+
+def roofline(
+    peak: float, bandwidth: float, points: dict[str, Sequence[tuple[float, float, str]]], *, lowest: float = 0.1
+) -> Drawing:
+    """Draw the roof that memory and arithmetic put over every program, and programs under it.
+
+    Args:
+        peak: GFLOP/s of arithmetic alone.
+        bandwidth: GB/s of memory.
+        points: Of each kind of program, operations per byte, GFLOP/s, and a label (or "").
+        lowest: Operations per byte at the left end.
+    """
+    ridge, floor = peak / bandwidth, 232.0
+    highest = max(30 * ridge, *(1.3 * point[0] for kind in points.values() for point in kind))
+    least = min(peak / 100, *(0.7 * point[1] for kind in points.values() for point in kind))
+    left, right, top = 46.0, 338.0, 20.0
+
+    def x(intensity: float) -> float:
+        return left + (right - left) * math.log10(intensity / lowest) / math.log10(highest / lowest)
+
+    def y(speed: float) -> float:
+        return floor - (floor - top) * math.log10(speed / least) / math.log10(2.4 * peak / least)
+
+    canvas = Canvas("roofline")
+    canvas.line((left, top), (left, floor), (right, floor), kind="hair")
+    for power in range(math.ceil(math.log10(lowest) - 1e-9), math.floor(math.log10(highest)) + 1):
+        canvas.line((x(10.0**power), floor), (x(10.0**power), floor + 5), kind="hair")
+        canvas.text(f"{10.0**power:g}", x(10.0**power), floor + 19)
+    for power in range(math.ceil(math.log10(least)), math.floor(math.log10(2.4 * peak)) + 1):
+        canvas.line((left - 5, y(10.0**power)), (left, y(10.0**power)), kind="hair")
+        canvas.text(f"{10.0**power:g}", left - 8, y(10.0**power) + 4, anchor="end")
+    canvas.text("GFLOP/s", 4, 12, "muted", "start")
+    canvas.text("operations per byte", right, floor + 36, "muted", "end")
+    start = max(lowest, 1.02 * least / bandwidth)
+    canvas.line((x(start), y(start * bandwidth)), (x(ridge), y(peak)), (right, y(peak)))
+    canvas.line((x(ridge), y(peak)), (x(ridge), floor), kind="hair", extra=' stroke-dasharray="3 3"')
+    canvas.text("memory decides", x(ridge) - 12, top + 8, "strong", "end")
+    canvas.text(f"{bandwidth:.0f} GB/s", x(ridge) - 12, top + 24, anchor="end")
+    canvas.text("arithmetic decides", x(ridge) + 8, y(peak) - 24, "strong", "start")
+    canvas.text(f"{peak:.0f} GFLOP/s", x(ridge) + 8, y(peak) - 8, "", "start")
+    for number_, (name, kind) in enumerate(points.items()):
+        for intensity, speed, label in kind:
+            mark(canvas, number_, x(intensity), y(speed))
+            if label:
+                canvas.text(label, x(intensity) + (8 if number_ == 0 else -8), y(speed) + (13 if number_ == 0 else -3),
+                            "", "start" if number_ == 0 else "end")  # fmt: skip
+        mark(canvas, number_, 12 + 178 * (number_ % 2), floor + 56 - 4)
+        canvas.text(name, 24 + 178 * (number_ % 2), floor + 56, "", "start")
+    return canvas.finish(
+        f"The roofline: speed against operations per byte, both logarithmic. A line rises to {peak:.0f} GFLOP/s, which "
+        f"it reaches at {ridge:.1f} operations per byte, and is flat from there. "
+        + " ".join(
+            f"{name}: {', '.join(f'{speed:.0f} GFLOP/s at {intensity:.1f}' for intensity, speed, _ in kind)}."
+            for name, kind in points.items()
+        )
+    )
+
+
+def mark(canvas: Canvas, kind: int, x: float, y: float) -> None:
+    """A point of the first kind, a dot, or of the second, a hollow square."""
+    if kind == 0:
+        canvas.parts.append(f'<circle class="bar" cx="{number(x)}" cy="{number(y)}" r="4"/>')
+    else:
+        canvas.rectangle(x - 4.5, y - 4.5, 9, 9, "marked")
 
 
 def low_rank(T: int, D: int, r: int) -> Drawing:

@@ -1,6 +1,7 @@
-"""Where the time goes when a model writes: a few minutes of one core, which should have nothing else to do.
+"""Where the time goes when a model writes: some minutes of one core, which should have nothing else to do.
 
     parts       milliseconds of a pass, by part of the model
+    token       of one token, and of controls that take away all but a part of it; see `controls`
     length      of the next token, by the number of tokens before it, with a cache and without
     prompt      of reading so many tokens at once
     batch       of the next token of so many texts at once
@@ -9,31 +10,37 @@
 
 SmolLM2 where no model is named. Times are CPU seconds of one thread, medians of rounds in which all calls of a group
 take turns. A cache that is said to hold n positions is filled with random numbers, which takes no less time to read.
-Writes trained/inference_speed/results.json.
+All of it is measured RUNS times. Writes trained/inference_speed/results.json: the median of the runs, and the least
+and the most of them under "least" and "most".
 """
 
+import copy
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from _cards import TRAINED, write_card
-from torch import nn
+from torch import Tensor, nn
 
 from transformer_lib.architectures import LanguageModel
 from transformer_lib.attention import MultiHeadAttention
 from transformer_lib.cache import KVCache
 from transformer_lib.inspection import assert_cache_exact
 from transformer_lib.masks import CAUSAL
+from transformer_lib.models.llama import LlamaConfig, llama
 from transformer_lib.positions import Rotary
 from transformer_lib.pretrained import smollm2
 from transformer_lib.runtime import store_by_columns
 from transformer_lib.training import load
 
 COMMAND = "python recipes/inference_speed.py"
-ROUNDS = 5
+RUNS, ROUNDS = 3, 3
 HELD = (16, 128, 512, 1024, 2048, 4096)  # tokens in the cache
 READ_AGAIN = (16, 64, 128, 256, 512, 1024)  # tokens read for each new one where there is no cache
 AT_ONCE = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -137,14 +144,71 @@ def attention_alone(model: LanguageModel, n_kv_heads: int, keys: int) -> Call:
     return call
 
 
+def products(matrices: Iterable[Tensor], rows: int) -> Call:
+    """A call that multiplies every matrix with so many rows of ones, and does nothing else."""
+    pairs = [(torch.ones(rows, matrix.shape[1], dtype=matrix.dtype), matrix) for matrix in matrices]
+
+    def call() -> None:
+        for x, matrix in pairs:
+            F.linear(x, matrix)
+
+    return call
+
+
+def controls(model: LanguageModel, rounds: int = 3 * ROUNDS) -> dict[str, float]:
+    """Milliseconds of one token, and of less and less of what makes it up.
+
+    one token           as the model writes it
+    no weights          one token of a model with as many layers and heads, whose matrices are next to nothing
+    products            all matrices times one row, and nothing between them; "2 rows", "4 rows", "8 rows"
+    layers              the same without the head
+    layers in bfloat16  the same in half the bytes
+    one layer again     the matrices of the first layer, as many times as there are layers: they stay in the processor
+    one layer again in bfloat16
+    reading             adding up as many numbers as the model has weights
+    """
+    layers = [[w for w in block.parameters() if w.ndim == 2] for block in model.blocks]
+    every = [w for layer in layers for w in layer]
+    halves = copy.deepcopy(model.blocks).to(torch.bfloat16)
+    half_layers = [[w for w in block.parameters() if w.ndim == 2] for block in halves]
+    like = model.blocks[0].attention
+    empty = llama(
+        LlamaConfig(
+            vocab_size=8,
+            context_length=64,
+            d_model=2 * like.n_heads,
+            n_layers=len(layers),
+            n_heads=like.n_heads,
+            n_kv_heads=like.n_kv_heads,
+            d_ff=8,
+        )
+    ).eval()
+    numbers = torch.ones(sum(w.numel() for w in every) + model.head.weight.numel())
+    calls = {
+        "one token": next_token(model, SHORT),
+        "no weights": next_token(empty, SHORT),
+        "products": products([*every, model.head.weight], 1),
+        **{f"{n} rows": products([*every, model.head.weight], n) for n in (2, 4, 8)},
+        "layers": products(every, 1),
+        "layers in bfloat16": products([w for layer in half_layers for w in layer], 1),
+        "one layer again": products(layers[0] * len(layers), 1),
+        "one layer again in bfloat16": products(half_layers[0] * len(layers), 1),
+        "reading": numbers.sum,
+    }
+    return medians(calls, rounds)
+
+
 def roof(rounds: int = 3 * ROUNDS) -> dict[str, float]:
-    """GFLOP/s of a large matrix product, GB/s of a large copy, which reads and writes."""
+    """GFLOP/s of a large matrix product, GB/s of a large copy, which reads and writes, and of reading alone."""
     matrix, source = torch.randn(MATRIX, MATRIX), torch.ones(COPIED // 4)
     target = torch.zeros_like(source)
-    spent = medians({"product": lambda: matrix @ matrix, "copy": lambda: target.copy_(source)}, rounds)
+    spent = medians(
+        {"product": lambda: matrix @ matrix, "copy": lambda: target.copy_(source), "reading": source.sum}, rounds
+    )
     return {
         "GFLOP/s": round(2 * MATRIX**3 / spent["product"] / 1e6, 2),
         "GB/s": round(2 * COPIED / spent["copy"] / 1e6, 2),
+        "GB/s, reading": round(COPIED / spent["reading"] / 1e6, 2),
     }
 
 
@@ -154,48 +218,72 @@ def processor() -> str:
     return next((line.split(": ")[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
+def measured(model: LanguageModel, small: LanguageModel) -> dict[str, dict]:
+    """All results of one run."""
+    results: dict[str, dict] = {"roof": roof()}
+    results["token"] = controls(model)
+    results["parts"] = {
+        "our GPT, 1 token after 100": parts(small, next_token(small, 100)),
+        "SmolLM2, 1 token after 100": parts(model, next_token(model, 100)),
+        "SmolLM2, 1 token after 4000": parts(model, next_token(model, 4000)),
+        "SmolLM2, 256 tokens at once": parts(model, whole(model, 256)),
+    }
+    length = medians(
+        {f"cache {n}": next_token(model, n) for n in HELD} | {f"none {n}": whole(model, n) for n in READ_AGAIN}
+    )
+    results["length"] = {
+        kind: {str(n): length[f"{kind} {n}"] for n in ns} for kind, ns in (("cache", HELD), ("none", READ_AGAIN))
+    }
+    results["prompt"] = medians({str(n): whole(model, n) for n in AT_ONCE})
+    results["batch"] = medians({str(n): next_token(model, SHORT, n) for n in AT_ONCE[:-2]})
+    heads = medians(
+        {f"{name} {n}": attention_alone(model, KV_HEADS[name], n) for name in KV_HEADS for n in KEYS}, 3 * ROUNDS
+    )
+    results["heads"] = {name: {str(n): heads[f"{name} {n}"] for n in KEYS} for name in KV_HEADS}
+    return results
+
+
+def over_runs(runs: list, of: Callable[[list[float]], float]) -> Any:
+    """The results of several runs made one, number by number."""
+    if isinstance(runs[0], dict):
+        return {key: over_runs([run[key] for run in runs], of) for key in runs[0]}
+    return of(runs)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     started, clock = time.process_time(), time.time()
     small = load(TRAINED / "gpt").eval()
     model, _ = smollm2()
     store_by_columns(model)
-    results: dict[str, object] = {"machine": {"processor": processor(), "threads": 1, "torch": torch.__version__}}
+    runs = []
     with torch.inference_mode():
-        results["roof"] = roof()
-        results["parts"] = {
-            "our GPT, 1 token after 100": parts(small, next_token(small, 100)),
-            "SmolLM2, 1 token after 100": parts(model, next_token(model, 100)),
-            "SmolLM2, 1 token after 4000": parts(model, next_token(model, 4000)),
-            "SmolLM2, 256 tokens at once": parts(model, whole(model, 256)),
-        }
-        print(json.dumps(results, indent=1), flush=True)
-        length = medians(
-            {f"cache {n}": next_token(model, n) for n in HELD} | {f"none {n}": whole(model, n) for n in READ_AGAIN}
-        )
-        results["length"] = {
-            kind: {n: length[f"{kind} {n}"] for n in ns} for kind, ns in (("cache", HELD), ("none", READ_AGAIN))
-        }
-        prompt = medians({str(n): whole(model, n) for n in AT_ONCE})
-        results["prompt"] = {n: prompt[str(n)] for n in AT_ONCE}
-        batch = medians({str(n): next_token(model, SHORT, n) for n in AT_ONCE[:-2]})
-        results["batch"] = {n: batch[str(n)] for n in AT_ONCE[:-2]}
-        heads = medians(
-            {f"{name} {n}": attention_alone(model, KV_HEADS[name], n) for name in KV_HEADS for n in KEYS}, 3 * ROUNDS
-        )
-        results["heads"] = {name: {n: heads[f"{name} {n}"] for n in KEYS} for name in KV_HEADS}
         assert_cache_exact(model, torch.arange(48)[None], chunks=(40, *[1] * 8))
+        for _ in range(RUNS):
+            runs.append(measured(model, small))
+            print(json.dumps(runs[-1], indent=1), flush=True)
+    results = {
+        "machine": {
+            "processor": processor(),
+            "threads": 1,
+            "GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+            "torch": torch.__version__,
+        },
+        **over_runs(runs, statistics.median),
+        "least": over_runs(runs, min),
+        "most": over_runs(runs, max),
+    }
     write_card(
         "inference_speed",
         chapter="17",
         command=COMMAND,
         seconds=round(time.process_time() - started, 1),
         wall_seconds=round(time.time() - clock, 1),
+        runs=RUNS,
         rounds=ROUNDS,
     )
     path = TRAINED / "inference_speed" / "results.json"
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print(path.read_text())
 
 
 if __name__ == "__main__":

@@ -55,6 +55,6 @@ def test_it_has_a_card(site):
     assert [card.a.text for card in page(site, "intro").select("ul.contents-cards > li")] == ["One", "Aside", "Two"]
 
 
-def test_the_book_leaves_room_after_each_chapter_of_part_three():
+def test_the_book_leaves_room_after_each_chapter_from_part_three_on():
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    assert all(f"glob: chapters/{number}[a-z]_*" in toc for number in range(12, 17))
+    assert all(f"glob: chapters/{number}[a-z]_*" in toc for number in range(12, 18))

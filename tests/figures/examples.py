@@ -26,6 +26,7 @@ from figures import (
     next_token_triangle,
     pre_and_post_norm,
     probability_bars,
+    roofline,
     rope_plane,
     softmax_bars,
     text_to_vectors,
@@ -219,6 +220,13 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "probability_bars, all": lambda: alone(probability_bars(TOKENS, ZIPF)),
     "probability_bars, rules": lambda: alone(
         probability_bars(TOKENS, ZIPF, {"top-k 5": [r < 5 for r in range(40)], "min-p 0.1": [p > 0.1 for p in ZIPF]})
+    ),
+    "roofline": lambda: alone(
+        roofline(
+            96,
+            28,
+            {"a prompt": [(0.5, 7, "1"), (7, 66, ""), (60, 82, "256")], "a batch": [(0.5, 6.9, "1"), (14, 70, "64")]},
+        )
     ),
     "rope_plane": lambda: alone(rope_plane((1, 0.3), (0.4, 0.8), [(5, 2), (9, 6)], 0.4)),
     "softmax_bars": lambda: alone(
