@@ -1,6 +1,8 @@
 """Whatever somebody else's code does, the caller comes back, and nothing has changed."""
 
 import contextlib
+import math
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from transformer_lib.exercises.guard import Ending, Stopped, _StoppableThread, run_guarded
+from transformer_lib.exercises.guard import Ending, Stopped, _StoppableThread, printed, run_guarded
 
 LIMIT = 0.2
 
@@ -228,6 +230,56 @@ def test_recursion_is_kept_shallow_and_its_limit_put_back():
         assert sys.getrecursionlimit() == 100_000
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_what_a_call_changes_in_the_session_is_put_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("KEPT", "as it was")
+    before = torch.softmax, np.log, math.exp, os.getcwd(), dict(os.environ), torch.get_default_dtype()
+
+    def careless():
+        torch.softmax = np.log = math.exp = None
+        del np.linalg.norm
+        os.chdir(tmp_path)
+        os.environ["KEPT"] = "something else"
+        os.environ["ADDED"] = "more"
+        torch.set_default_dtype(torch.float64)
+
+    norm = np.linalg.norm
+    run_guarded([careless], seconds=60)
+    after = torch.softmax, np.log, math.exp, os.getcwd(), dict(os.environ), torch.get_default_dtype()
+    assert after == before
+    assert np.linalg.norm is norm
+
+
+def test_an_import_is_neither_counted_nor_interrupted(tmp_path, monkeypatch):
+    """The module is slow for as long as the limit and more; what follows the import has its whole time."""
+    (tmp_path / "slow_module.py").write_text(
+        "import time\nuntil = time.monotonic() + 0.5\nwhile time.monotonic() < until: pass\nwhole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def imports():
+        import slow_module
+
+        return slow_module.whole
+
+    try:
+        assert run_guarded([imports], seconds=LIMIT) == ([True], Ending.FINISHED)
+        assert run_guarded([imports, loops_forever], seconds=LIMIT) == ([True], Ending.STOPPED)
+    finally:
+        sys.modules.pop("slow_module", None)
+
+
+def test_what_a_call_prints_can_be_asked_for():
+    def prints():
+        print("one")
+        print("two", file=sys.stderr)
+        return printed(), printed()
+
+    assert run_guarded([prints], seconds=60) == ([("one\ntwo\n", "")], Ending.FINISHED)
+    ((text, _),), _ = run_guarded([lambda: ([print("x" * 10**6) for _ in range(3)], printed())[1:] * 2], seconds=60)
+    assert len(text) < 10_000
+    assert printed() == ""
 
 
 def test_pythons_generator_is_left_alone_and_torch_unloaded():

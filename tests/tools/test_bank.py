@@ -100,7 +100,7 @@ def test_judgements_are_recorded_and_hold_while_the_hint_says_the_same(command, 
 
 def test_numbers_do_not_matter_to_a_judgement(command, found):
     one = command.Outcome(found[1].answer, "mistake", "Your 6.93 is 1e-3 times −5, or 1,204.")
-    assert one.blanked == "Your # is # times #, or #"
+    assert one.blanked == "Your # is # times #, or #."
 
 
 def test_a_judgement_is_one_of_three_words(command, found):

@@ -8,6 +8,7 @@ import numpy as np
 
 from transformer_lib.exercises.values import hashable
 
+DUST = 1e-12  # what rounding leaves of an integer: 120.00000000000003
 Place: TypeAlias = tuple[Any, ...]
 
 
@@ -17,7 +18,7 @@ def same(expected: Any, given: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -
 
 
 def first_difference(expected: Any, given: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> Place | None:
-    """Return where two plain values first differ.
+    """Return where two plain values first differ; an array with one number in it may stand for a number.
 
     Args:
         expected: the right value.
@@ -29,6 +30,8 @@ def first_difference(expected: Any, given: Any, *, rtol: float = 1e-5, atol: flo
         None where they are equal. Otherwise the indices and keys that lead to the first difference; () where it is the
         whole: another type, or another shape.
     """
+    if isinstance(expected, int | float | complex) and isinstance(given, np.ndarray) and given.size == 1:
+        given = given.item()
     match expected, given:
         case ((int() | float() | complex()), (int() | float() | complex())):
             return None if _close(expected, given, rtol, atol) else ()
@@ -102,4 +105,5 @@ def _close(expected: int | float | complex, given: int | float | complex, rtol: 
     if any(math.isnan(part) for number in numbers for part in (number.real, number.imag)):
         return all(number != number for number in numbers)
     difference = abs(numbers[1] - numbers[0])
+    rtol = max(rtol, DUST) if isinstance(expected, int) else rtol
     return difference <= atol + rtol * abs(numbers[0]) and not math.isinf(difference)

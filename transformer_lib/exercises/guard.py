@@ -1,16 +1,20 @@
-"""Run code written by somebody else: with a time limit, in silence, and without a trace.
+"""Run code written by somebody else: with a time limit, without a sound, and without a trace.
 
 The code runs in a daemon thread while the caller waits, so the caller always comes back. A thread cannot be killed, but
 CPython can raise an exception in it: `PyThreadState_SetAsyncExc` (Python/C API, "Thread State"). No signal and no
 second process is needed, so it works alike in Jupyter and plain Python, on Linux, macOS and Windows, and with functions
 that cannot be pickled. What it cannot stop is C code that does not come back to Python: a long `time.sleep` is left
 behind, and a computation like `9**9**9`, which keeps the interpreter to itself, holds up the caller too.
+
+An import that the code sets off is neither counted nor interrupted: half a module would break what comes after.
 """
 
 import contextlib
 import ctypes
 import enum
 import functools
+import math
+import os
 import random
 import sys
 import threading
@@ -22,6 +26,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 T = TypeVar("T")
+PAUSE = 0.05
+IMPORTS = 60.0  # seconds that imports may take besides
+MOST_TEXTS = 2000
 
 _raise_in_thread = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.py_object)(
     ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
@@ -44,8 +51,9 @@ class Stopped(BaseException):
 def run_guarded(calls: Iterable[Callable[[], T]], *, seconds: float, patience: float = 2.0) -> tuple[list[T], Ending]:
     """Make the calls one after another in a thread of their own, for at most so many seconds in all.
 
-    What the calls print is dropped, and so are warnings. The global random generators of Python, NumPy and PyTorch are
-    seeded for the calls; they, and the recursion limit, are put back afterwards.
+    What the calls print is kept for `printed`, and warnings are dropped. The global random generators of Python, NumPy
+    and PyTorch are seeded for the calls. They, the recursion limit, the working folder, the environment, the default
+    dtype, and what a call has replaced in a module are put back afterwards.
 
     Args:
         calls: functions of no arguments, which must let `Stopped` pass.
@@ -80,6 +88,7 @@ class _StoppableThread(threading.Thread):
     def __init__(self, calls: list[Callable[[], Any]], results: list[Any]):
         super().__init__(daemon=True)
         self.calls, self.results = calls, results
+        self.texts: list[str] = []
         self.ended = False
         self.fault: Exception | None = None
         self.stop_type: Any = type("Stop", (Stopped,), {})  # a class of its own, because `stop` changes it
@@ -100,10 +109,23 @@ class _StoppableThread(threading.Thread):
             pass
 
     def wait(self, seconds: float) -> None:
-        """Return when the thread has ended, or after so many seconds."""
-        deadline = time.monotonic() + seconds
-        while self.is_alive() and time.monotonic() < deadline:
-            self.join(0.05)  # short, because on Windows a longer wait would not see an interrupt
+        """Return when the thread has ended, or after so many seconds, in which imports do not count."""
+        deadline, most = time.monotonic() + seconds, time.monotonic() + seconds + IMPORTS
+        while self.is_alive() and time.monotonic() < min(deadline, most):
+            before, imports = time.monotonic(), self.imports
+            self.join(PAUSE)  # short, because on Windows a longer wait would not see an interrupt
+            if imports or self.imports:
+                deadline += time.monotonic() - before
+
+    @property
+    def imports(self) -> bool:
+        """Whether the thread is in the middle of an import."""
+        frame = sys._current_frames().get(self.ident or 0)
+        while frame is not None:
+            if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+                return True
+            frame = frame.f_back
+        return False
 
     def stop(self, patience: float) -> bool:
         """End the thread, with a single exception or else with a chain of them; say whether it has ended.
@@ -116,6 +138,9 @@ class _StoppableThread(threading.Thread):
         pause = 0.05
         while self.is_alive() and time.monotonic() < deadline:
             with contextlib.suppress(KeyboardInterrupt):
+                if self.imports:
+                    self.join(PAUSE)
+                    continue
                 if not self.ended:
                     _raise_in_thread(self.ident or 0, self.stop_type)
                 self.join(pause)
@@ -126,14 +151,24 @@ class _StoppableThread(threading.Thread):
         return not self.is_alive()
 
 
-class _Muted:
-    """A stream that drops what one thread writes and passes on the rest."""
+def printed() -> str:
+    """What the guarded call has printed since this was last asked, or the beginning of it."""
+    texts = getattr(threading.current_thread(), "texts", [])
+    text = "".join(texts)
+    texts.clear()
+    return text
 
-    def __init__(self, stream: Any, thread: threading.Thread):
+
+class _Muted:
+    """A stream that keeps the first of what one thread writes and passes on the rest."""
+
+    def __init__(self, stream: Any, thread: _StoppableThread):
         self._stream, self._thread = stream, thread
 
     def write(self, text: str) -> int:
         if threading.current_thread() is self._thread:
+            if len(self._thread.texts) < MOST_TEXTS:
+                self._thread.texts.append(str(text)[:MOST_TEXTS])
             return len(text)
         return self._stream.write(text)
 
@@ -146,8 +181,8 @@ class _Muted:
 
 
 @contextlib.contextmanager
-def _in_silence(thread: threading.Thread) -> Iterator[None]:
-    """Drop what the thread prints, and all warnings; a thread that outlives the block stays mute."""
+def _in_silence(thread: _StoppableThread) -> Iterator[None]:
+    """Keep what the thread prints to itself, and drop warnings; a thread that outlives the block stays mute."""
     out, err = sys.stdout, sys.stderr
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -161,10 +196,13 @@ def _in_silence(thread: threading.Thread) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Seed the global random generators and keep recursion shallow enough for C's stack; then put all of it back."""
+    """Seed the global random generators and keep recursion shallow enough for C's stack; then put everything back."""
     torch = sys.modules.get("torch")
-    recursion = sys.getrecursionlimit()
+    recursion, folder, environment = sys.getrecursionlimit(), os.getcwd(), dict(os.environ)
     states = random.getstate(), np.random.get_state(), torch.default_generator.get_state() if torch else None
+    dtype = torch.get_default_dtype() if torch else None
+    shared = [math, np, np.linalg, random] + ([torch, torch.nn, torch.nn.functional, torch.linalg] if torch else [])
+    contents = [(module, dict(vars(module))) for module in shared]
     sys.setrecursionlimit(min(recursion, 3000))
     random.seed(0)
     np.random.seed(0)
@@ -173,8 +211,16 @@ def _undisturbed() -> Iterator[None]:
     try:
         yield
     finally:
+        for module, content in contents:
+            changed = {name: value for name, value in content.items() if vars(module).get(name) is not value}
+            vars(module).update(changed)
         sys.setrecursionlimit(recursion)
+        os.chdir(folder)
+        if environment != dict(os.environ):
+            os.environ.clear()
+            os.environ.update(environment)
         random.setstate(states[0])
         np.random.set_state(states[1])
         if torch:
             torch.default_generator.set_state(states[2])
+            torch.set_default_dtype(dtype)

@@ -6,7 +6,9 @@ After that nothing a reader wrote runs any more, and comparing and printing are 
 """
 
 import dataclasses
+import decimal
 import inspect
+import numbers
 import sys
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -42,8 +44,8 @@ class TensorCopy(np.ndarray):
 def plain(value: Any, depth: int = 0) -> Any:
     """Return a copy of the value made of nothing but built-in types and arrays.
 
-    Subclasses become their base type (a Counter a dict, a named tuple a tuple), NumPy scalars and arrays without
-    dimensions Python numbers, a range a list. This may run code of the value's own type.
+    Subclasses become their base type (a Counter a dict, a named tuple a tuple), NumPy scalars, arrays without
+    dimensions, fractions and decimals Python numbers, a range a list. This may run code of the value's own type.
 
     Args:
         value: anything at all.
@@ -55,6 +57,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     for base in bases:
         if isinstance(value, base):
             return base(value) if base not in (str, bytes) or len(value) <= LONGEST else _too_large(value)
+    if isinstance(value, numbers.Rational | decimal.Decimal):
+        return int(value) if float(value).is_integer() and value == int(value) else float(value)
     if _is_tensor(value):
         value = value.detach().cpu()
         if value.dtype == sys.modules["torch"].bfloat16:
