@@ -1,4 +1,6 @@
-"""What Whisper tiny.en writes when noise covers the voice: five draws of the noise, two minutes on a core.
+"""What Whisper tiny.en writes when noise covers the voice: eight draws of the noise, a minute on a core.
+
+The noise is also heard alone, ten times as strong as the voice would be: what is written then owes nothing to a voice.
 
 Kept are the text and the three numbers by which Whisper doubts a transcript (Radford et al. 2022, section 4.5): the
 mean log-probability of its tokens, how far the text can be compressed, and the probability that there is no speech.
@@ -16,7 +18,7 @@ from transformer_lib.data import recordings
 from transformer_lib.pretrained import transcribe, whisper_tiny_en
 from transformer_lib.spectrograms import log_mel
 
-SEEDS, LOUDER, MOST = range(5), (1, 3, 10, 30), 60
+SEEDS, LOUDER, ALONE, MOST = range(8), (1, 3, 10, 30), 10, 60
 
 
 def main() -> None:
@@ -40,12 +42,13 @@ def main() -> None:
 
     sound = torch.from_numpy(recordings.beckett())
     voice = sound.square().mean()
-    clean, trials = hear(sound), {str(times): [] for times in LOUDER}
+    clean, alone, trials = hear(sound), [], {str(times): [] for times in LOUDER}
     for seed in SEEDS:
         noise = torch.randn(len(sound), generator=torch.Generator().manual_seed(seed))
         for times in LOUDER:
             trials[str(times)].append(hear(sound + noise * (times * voice).sqrt()))
-    results = {"clean": clean, "noise": trials}
+        alone.append(hear(noise * (ALONE * voice).sqrt()))
+    results = {"clean": clean, "noise": trials, "noise alone": alone}
     folder = TRAINED / "whisper_noise"
     folder.mkdir(exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
