@@ -11,9 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from transformer_lib.schedules import warmup_cosine
+from transformer_lib.optimizers import muon_and_adamw
+from transformer_lib.schedules import constant, warmup_cosine
 from transformer_lib.training import BucketedPairs, TrainConfig, random_windows, train
 
+WARM = warmup_cosine(6, warmup=2)
 TOKENS = torch.randint(6, (300,), generator=torch.Generator().manual_seed(0))
 
 
@@ -250,9 +252,64 @@ def test_a_checkpoint_of_another_run_is_refused_and_changes_nothing(tmp_path):
     run(model_with_dropout(), checkpoint=tmp_path / "run")
     model = model_with_dropout()
     before = weights(model)
-    with pytest.raises(ValueError, match=r"is of a run with .*'steps': 40.*, not .*'steps': 41.*: remove it"):
+    with pytest.raises(ValueError, match=r"is of a run with steps=40, schedule=.*, not steps=41, schedule=.*: set it"):
         run(model, steps=41, checkpoint=tmp_path / "run")
     assert torch.equal(weights(model), before)
+
+
+@pytest.mark.parametrize(
+    ("setting", "build"),
+    [
+        ("batches.batch_size=3, not batches.batch_size=4", lambda make: make(batch_size=4)),
+        ("batches.length=5, not batches.length=6", lambda make: make(length=6)),
+        ("batches.text=.*, not batches.text=", lambda make: make(tokens=TOKENS.flip(0))),
+        ("schedule=.*, not schedule=", lambda make: make(schedule=constant)),
+        ("optimizer.0.momentum=0.95, not optimizer.0.momentum=0.5", lambda make: make(momentum=0.5)),
+        ("optimizer.0.initial_lr=0.02, not optimizer.0.initial_lr=0.03", lambda make: make(muon_lr=0.03)),
+        ("optimizer.1.betas=.*, not optimizer.1.betas=", lambda make: make(betas=(0.5, 0.6))),
+        ("precision='float32', not precision='bfloat16'", lambda make: make(precision="bfloat16")),
+    ],
+)
+def test_a_run_resumed_with_another_setting_is_refused_by_its_name_or_goes_on_with_it(setting, build, tmp_path):
+    def make(
+        tokens=TOKENS,
+        length=5,
+        batch_size=3,
+        schedule=WARM,
+        precision="float32",
+        changed=(),
+        **of,
+    ):
+        model = model_with_dropout()
+        optimizer = muon_and_adamw(model, hidden=[model[2]], **of)
+        history = train(
+            model,
+            random_windows(tokens, length, batch_size, generator := torch.Generator().manual_seed(0)),
+            TrainConfig(steps=6),
+            optimizer=optimizer,
+            schedule=schedule,
+            precision=precision,
+            generators={"data": generator},
+            checkpoint=tmp_path / "run",
+            changed=changed,
+        )
+        return optimizer, history
+
+    make()
+    with pytest.raises(ValueError, match=f"is of a run with {setting}"):
+        build(make)
+    name = setting.split("=")[0]
+    for changed in [name.split(".")[0]] + [name] * ("betas" not in name):  # betas are those of two groups
+        optimizer, history = build(lambda changed=changed, **of: make(changed=[changed], **of))
+        assert len(history) == 1
+        if "momentum" in setting:
+            assert optimizer.param_groups[0]["momentum"] == 0.5
+
+
+def test_a_run_can_be_made_longer(tmp_path):
+    run(model_with_dropout(), checkpoint=tmp_path / "run")
+    history = run(model_with_dropout(), steps=47, checkpoint=tmp_path / "run", changed=["steps", "schedule"])
+    assert history[-1]["step"] == 47
 
 
 def test_generators_must_be_named_with_a_checkpoint(tmp_path):
@@ -338,6 +395,7 @@ def test_a_checkpoint_of_other_generators_is_refused(tmp_path):
             model_with_dropout(),
             [],
             TrainConfig(steps=40, learning_rate=0.01, weight_decay=0.1, max_norm=0.5, log_every=7, checkpoint_every=5),
+            schedule=warmup_cosine(40, warmup=6),
             checkpoint=tmp_path / "run",
             generators={"noise": torch.Generator()},
         )

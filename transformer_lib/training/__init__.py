@@ -2,7 +2,7 @@
 
 from transformer_lib.training.averaging import MovingAverage
 from transformer_lib.training.batches import BucketedPairs, pad_to_longest, random_windows
-from transformer_lib.training.checkpoints import Resumable, load, load_checkpoint, save, save_checkpoint
+from transformer_lib.training.checkpoints import Resumable, load_checkpoint, save_checkpoint
 from transformer_lib.training.evaluation import evaluate, token_nll
 from transformer_lib.training.loop import History, TrainConfig, train
 from transformer_lib.training.losses import (
@@ -15,6 +15,7 @@ from transformer_lib.training.losses import (
 from transformer_lib.training.masking import mask_tokens
 from transformer_lib.training.passages import PassageSampler
 from transformer_lib.training.placement import autocast
+from transformer_lib.training.saving import load, save
 
 __all__ = [
     "BucketedPairs",

@@ -6,18 +6,37 @@ approximate sequence length").
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from transformer_lib.training.files import checksum
+
 Pair = tuple[Sequence[int], Sequence[int]]
+Batch = TypeVar("Batch")
+
+
+class Batches(Iterator[Batch], Generic[Batch]):
+    """Batches that know what shapes them: `train` writes it into its checkpoints, and resumes with the same alone.
+
+    Args:
+        draws: The batches.
+        settings: Describes them by name, of what JSON can hold; asked for only where a checkpoint is kept.
+    """
+
+    def __init__(self, draws: Iterator[Batch], settings: Callable[[], dict[str, Any]]) -> None:
+        self._draws, self.settings = draws, settings
+
+    def __next__(self) -> Batch:
+        return next(self._draws)
 
 
 def random_windows(
     tokens: Int[Tensor, " N"], length: int, batch_size: int, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Batches[tuple[Tensor, Tensor]]:
     """Draw windows of a text for ever, every start equally likely.
 
     Nothing is drawn before it is asked for, so the generator's state is the place in the data: restore it, and the
@@ -56,7 +75,7 @@ def random_windows(
             windows = tokens[starts.to(tokens.device) + offsets]
             yield windows[:, :-1], windows[:, 1:]
 
-    return draw()
+    return Batches(draw(), lambda: {"length": length, "batch_size": batch_size, "text": checksum(tokens)})
 
 
 def pad_to_longest(sequences: Sequence[Sequence[int]], pad: int) -> Int[Tensor, "B T"]:
@@ -106,6 +125,11 @@ class BucketedPairs:
         self._sizes = _sizes(by_length, max_tokens or math.inf, batch_size or math.inf)
         self._seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
         self._drawn, self._epoch, self._batches = 0, -1, list[Tensor]()
+
+    def settings(self) -> dict[str, Any]:
+        """What shapes the batches, for a checkpoint: where they are cut, and the pairs that they are cut from."""
+        content = torch.tensor([token for pair in self._pairs for side in pair for token in (*side, self._pad)])
+        return {"sizes": checksum(torch.tensor(self._sizes)), "pairs": checksum(content)}
 
     @property
     def per_epoch(self) -> int:

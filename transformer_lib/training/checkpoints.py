@@ -1,24 +1,21 @@
-"""What training leaves on disk: safetensors and JSON, nothing that has to be unpickled.
+"""A checkpoint: one file from which a run goes on as if it had never stopped, bit for bit.
 
-A trained model is a folder, `config.json` beside `model.safetensors`, from `save` and for `load`. A checkpoint is one
-file: the tensors of an unfinished run, and its numbers as JSON in the header. Each file is written beside its place and
-then renamed, so that a run that is killed leaves the last one that was whole.
+Tensors stand in it as safetensors, numbers as JSON in the header, all with checksums:
+`transformer_lib.training.files`.
 """
 
-import dataclasses
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from transformer_lib.models.builders import build_with, builders, named_tensors, unwrapped, validate_as_built
+from transformer_lib.models.builders import named_tensors
+from transformer_lib.training.files import read_tensors, write_tensors
 from transformer_lib.training.placement import is_first_rank, to_device
+from transformer_lib.training.saving import whole
 
 
 @runtime_checkable
@@ -30,77 +27,6 @@ class Resumable(Protocol):
 
     def set_state(self, state: Tensor, /) -> Any:
         """Go there."""
-
-
-def save(model: nn.Module, folder: str | Path) -> None:
-    """Write a model: what built it, its configuration, and its tensors.
-
-    Args:
-        model: What a registered builder made, such as `gpt`; or that model compiled, or wrapped for several devices.
-            Its parameters and buffers are written once each, even where two layers share one, and under plain names. A
-            `model.half()` takes half the room, and is loaded in the precision it is built in.
-        folder: Made if it is not there. Of several processes that train together, all must call, and the first one
-            writes.
-
-    Raises:
-        ValueError: If the model is not as its builder makes it of its configuration: it could not be built again.
-
-    Example:
-
-        >>> import tempfile
-        >>> from transformer_lib.models.neural_bigram import NeuralBigramConfig, neural_bigram
-        >>> folder = tempfile.mkdtemp()
-        >>> save(neural_bigram(NeuralBigramConfig(vocab_size=3)), folder)
-        >>> load(folder).config
-        NeuralBigramConfig(vocab_size=3)
-    """
-    validate_as_built(model)
-    plain, folder = unwrapped(model), Path(folder)
-    tensors = _whole(named_tensors(model))
-    described = {"model": plain.builder, **dataclasses.asdict(plain.config)}
-    if not is_first_rank():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "config.json", (json.dumps(described, indent=2) + "\n").encode())
-    _replace(folder / "model.safetensors", safetensors.torch.save(tensors))
-
-
-def load(folder: str | Path) -> Any:
-    """Build the model in a folder: the builder is looked up by its name, and the weights are taken as they are.
-
-    Args:
-        folder: What `save` wrote.
-
-    Returns:
-        The model, in evaluation mode and in PyTorch's default floating dtype.
-
-    Raises:
-        FileNotFoundError: If a file is missing.
-        ValueError: If a file is damaged, or is of a model that no registered builder makes.
-    """
-    folder = Path(folder)
-    path = _existing(folder / "config.json")
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-        name = described.pop("model", None) or described.pop("config")
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged, or no configuration ({error!r}): make it again") from error
-    stored, default = _read(folder / "model.safetensors")[0], torch.get_default_dtype()
-    tensors = {_named_now(key): x.to(default) if x.is_floating_point() else x for key, x in stored.items()}
-    # An older file has the name of the configuration only, which may have two builders: the tensors tell which.
-    builds = [build for key, build in builders().items() if name in (key, build.config_class.__name__)]
-    if not builds:
-        raise ValueError(
-            f"{path} holds a {name!r}, which must be one of {sorted(builders())}: import what registers its builder"
-        )
-    for build in builds:
-        try:
-            return build_with(build, build.config_class(**described), tensors).eval()
-        except TypeError as error:
-            refusal = f"{path} does not fit {name}: {error}. It is from another version: make it again"
-        except ValueError as error:
-            refusal = f"{folder} holds files of two models, or of another version: {error}. Make it again"
-    raise ValueError(refusal)
 
 
 def save_checkpoint(
@@ -119,7 +45,7 @@ def save_checkpoint(
         model: Its parameters and buffers are written.
         optimizer: Its state and settings are written.
         generators: Their states are written, and those of PyTorch's own on the CPU and wherever the model is.
-        config: The settings of the run, of what JSON can hold; `load_checkpoint` refuses any others.
+        config: The settings of the run by name, of what JSON can hold; `load_checkpoint` compares them.
         record: Its progress, of what JSON can hold; `load_checkpoint` returns it.
 
     Raises:
@@ -132,10 +58,9 @@ def save_checkpoint(
         tensors[f"random.{name}"] = generator.get_state()
     packed = _pack(optimizer.state_dict(), tensors)
     run = json.dumps({"config": config, "record": record, "optimizer": packed})
-    whole = _whole(tensors)
+    gathered = whole(tensors)
     if is_first_rank():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        _replace(Path(path), safetensors.torch.save(whole, {"run": run}))
+        write_tensors(Path(path), gathered, {"run": run})
 
 
 def load_checkpoint(
@@ -145,6 +70,7 @@ def load_checkpoint(
     generators: Mapping[str, Resumable],
     *,
     config: dict[str, Any],
+    changed: Collection[str] = (),
 ) -> dict[str, Any]:
     """Put a run back where it was when `save_checkpoint` wrote the file.
 
@@ -153,23 +79,26 @@ def load_checkpoint(
         model: Built as it was then; its weights are overwritten.
         optimizer: Built as it was then; its state and settings are overwritten.
         generators: Named as they were then; their states are overwritten, and those of PyTorch's own.
-        config: The settings of the run, as they were then.
+        config: The settings of the run as they are now. One that only the file knows, or only the caller, is not
+            compared.
+        changed: Names of settings that may differ from those in the file, which the run then goes on with: "steps",
+            say, or "optimizer.0.lr", or "optimizer" for all that begin so.
 
     Returns:
         The record that was given to `save_checkpoint`.
 
     Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or of another run; nothing has been overwritten then.
     """
     path = Path(path)
-    tensors, header = _read(path)
-    if "run" not in header:
+    tensors, texts = read_tensors(path)
+    if "run" not in texts:
         raise ValueError(f"{path} is no checkpoint of a run: name another file, or remove it")
-    run = json.loads(header["run"])
+    run = json.loads(texts["run"])
     if "optimizer" not in run:
         raise ValueError(f"{path} is of another version of the library: remove it to start anew")
-    if config != run["config"]:
-        raise ValueError(f"{path} is of a run with {run['config']}, not {config}: remove it to start anew")
+    taken_over = _differing(run["config"], config, changed, path)
     stored = {
         kind: {name.removeprefix(f"{kind}."): x for name, x in tensors.items() if name.startswith(f"{kind}.")}
         for kind in ("model", "random")
@@ -181,27 +110,68 @@ def load_checkpoint(
             "file"
         )
     state = _unpack(run["optimizer"], tensors)
-    groups = [len(group["params"]) for group in state["param_groups"]]
-    if groups != [len(group["params"]) for group in optimizer.param_groups]:
-        raise ValueError(f"optimizer must have parameter groups of {groups} as in {path}: build it as it was then")
-    for group, group_then in zip(optimizer.param_groups, state["param_groups"], strict=True):
-        if differing := group.keys() ^ group_then.keys():
-            raise ValueError(
-                f"optimizer must have the settings of the one in {path}, but {sorted(differing)} are only in one: "
-                "build it as it was then"
-            )
+    _validate_groups(optimizer.param_groups, state["param_groups"], path)
     _copy(stored["model"], named_tensors(model), path)
-    optimizer.load_state_dict(state)
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for index, entries in state["state"].items():  # PyTorch casts to the parameter's dtype, and garbles texts
-        own = optimizer.state[parameters[index]]
-        for name, value in entries.items():
-            device = own[name].device if isinstance(value, Tensor) else parameters[index].device
-            own[name] = to_device(value, device)
+    _restore(optimizer, state, taken_over)
     for name, place in stored["random"].items():
         if generator := (devices | draws).get(name):  # on another device there is none, and no bit for bit either
             generator.set_state(place)
     return run["record"]
+
+
+def optimizer_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Describe an optimizer that is not yet in use: by "optimizer.GROUP.SETTING", what JSON can hold.
+
+    Args:
+        optimizer: As it was built. What `train` schedules from is its learning rate, `initial_lr` once it has begun.
+    """
+    settings: dict[str, Any] = {"optimizer": type(optimizer).__name__}
+    for index, group in enumerate(optimizer.param_groups):
+        for name, value in group.items():
+            if isinstance(value, Tensor):
+                value = value.item()
+            if name not in ("params", "lr") and isinstance(value, bool | int | float | str | tuple | None):
+                settings[f"optimizer.{index}.{name}"] = value
+    return settings
+
+
+def _differing(then: dict[str, Any], config: dict[str, Any], changed: Collection[str], path: Path) -> list[str]:
+    """Name the settings that are others now than in a file, all of which must be allowed to be."""
+    now = json.loads(json.dumps(config))
+    differing = [name for name in now if name in then and now[name] != then[name]]
+    if refused := [name for name in differing if not any(f"{name}.".startswith(f"{wanted}.") for wanted in changed)]:
+        old, new = (", ".join(f"{name}={side[name]!r}" for name in refused) for side in (then, now))
+        raise ValueError(
+            f"{path} is of a run with {old}, not {new}: set it as it was, name it in changed=[…] to go on with the new "
+            "value, or remove the file to start anew"
+        )
+    return differing
+
+
+def _validate_groups(groups: list[dict[str, Any]], stored: list[dict[str, Any]], path: Path) -> None:
+    sizes = [len(group["params"]) for group in stored]
+    if sizes != [len(group["params"]) for group in groups]:
+        raise ValueError(f"optimizer must have parameter groups of {sizes} as in {path}: build it as it was then")
+    for group, then in zip(groups, stored, strict=True):
+        if differing := group.keys() ^ then.keys():
+            raise ValueError(
+                f"optimizer must have the settings of the one in {path}, but {sorted(differing)} are only in one: "
+                "build it as it was then"
+            )
+
+
+def _restore(optimizer: torch.optim.Optimizer, state: dict[str, Any], taken_over: Collection[str]) -> None:
+    """Load a state as it was, but for the settings of the caller's that are named."""
+    built = [dict(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for index, (group, own) in enumerate(zip(optimizer.param_groups, built, strict=True)):
+        group.update({key: own[key] for key in own if f"optimizer.{index}.{key}" in taken_over})
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, entries in state["state"].items():  # PyTorch casts to the parameter's dtype, and garbles texts
+        held = optimizer.state[parameters[index]]
+        for name, value in entries.items():
+            device = held[name].device if isinstance(value, Tensor) else parameters[index].device
+            held[name] = to_device(value, device)
 
 
 class _OfDevice(NamedTuple):
@@ -259,19 +229,6 @@ def _unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     return {_unpack(key, tensors): _unpack(part, tensors) for key, part in content}
 
 
-def _named_now(name: str) -> str:
-    """The name of a tensor that had another one in the first edition."""
-    return name.replace("source_embedding.narrow.", "source_embedding.conv1.").replace(
-        "source_embedding.halve.", "source_embedding.conv2."
-    )
-
-
-def _whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as a file takes them; those that are sharded over several devices are gathered."""
-    gathered = {name: x.full_tensor() if hasattr(x, "full_tensor") else x for name, x in tensors.items()}
-    return {name: x.detach().contiguous() for name, x in gathered.items()}
-
-
 @torch.no_grad()
 def _copy(stored: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
     """Copy what a file holds into the tensors of the same names, or say how the two differ."""
@@ -285,30 +242,3 @@ def _copy(stored: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Pat
             )
     for name, tensor in tensors.items():
         tensor.copy_(stored[name])
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run the recipe that makes it")
-    return path
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(_existing(path), framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}): remove it and make it again") from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: beside its place, to the disk, then renamed into it."""
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

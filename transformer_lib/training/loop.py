@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from transformer_lib.optimizers import decay_groups
 from transformer_lib.schedules import Schedule, constant
-from transformer_lib.training.checkpoints import Resumable, load_checkpoint, save_checkpoint
+from transformer_lib.training.checkpoints import Resumable, load_checkpoint, optimizer_settings, save_checkpoint
 from transformer_lib.training.losses import next_token_loss
 from transformer_lib.training.placement import PRECISIONS, autocast, device_of, to_device
 
@@ -61,6 +61,7 @@ def train(
     schedule: Schedule = constant,
     validate: Callable[[nn.Module], float] | None = None,
     checkpoint: str | Path | None = None,
+    changed: Collection[str] = (),
     log: str | Path | None = None,
     generators: Mapping[str, Resumable] | None = None,
     device: torch.device | str | None = None,
@@ -82,7 +83,10 @@ def train(
         optimizer: AdamW with the learning rate and weight decay of `config` unless given.
         schedule: From the step, counted from 0, to a factor of each parameter group's learning rate.
         validate: Called with the model at each entry of the history, which takes what it returns.
-        checkpoint: The file to write to and resume from; None writes nothing.
+        checkpoint: The file to write to and resume from; None writes nothing. It holds the settings of the run, of
+            `config`, the optimizer, the schedule and the batches, and is refused where one of them is another now.
+        changed: Names of settings that may be others than in the checkpoint: a longer run resumes with
+            ["steps", "schedule"].
         log: The file for the history so far, each entry a line of JSON; its folder is made. None writes nothing.
         generators: By name, every generator that the batches, or anything else in the run, draw from. Needed with a
             checkpoint ({} if there is none); PyTorch's own are always saved.
@@ -124,10 +128,15 @@ def train(
         optimizer = torch.optim.AdamW(groups, config.learning_rate, weight_decay=0.0)
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", float(group["lr"]))
+    settings = dataclasses.asdict(config) | optimizer_settings(optimizer) if checkpoint is not None else {}
+    if checkpoint is not None:
+        settings |= {"precision": precision, "schedule": [schedule(step) for step in _spread(config.steps)]}
+        if describe := getattr(batches, "settings", None):
+            settings |= {f"batches.{name}": value for name, value in describe().items()}
 
     done, losses, history = 0, [], History()
     if checkpoint is not None and Path(checkpoint).exists():
-        record = load_checkpoint(checkpoint, model, optimizer, generators, config=dataclasses.asdict(config))
+        record = load_checkpoint(checkpoint, model, optimizer, generators, config=settings, changed=changed)
         done, losses, history = record["step"], record["losses"], record["history"]
 
     was_training = model.training
@@ -169,9 +178,14 @@ def train(
             bar.set_postfix({name: f"{entry[name]:.4f}" for name in ("loss", "validation") if name in entry})
         if checkpoint is not None and (done % config.checkpoint_every == 0 or done == config.steps):
             record = {"step": done, "losses": losses, "history": history}
-            save_checkpoint(checkpoint, model, optimizer, generators, config=dataclasses.asdict(config), record=record)
+            save_checkpoint(checkpoint, model, optimizer, generators, config=settings, record=record)
     bar.close()
     model.train(was_training)
     if done < config.steps:
         raise ValueError(f"batches ended after {done} of steps={config.steps}: give as many, or train for fewer steps")
     return history
+
+
+def _spread(steps: int) -> list[int]:
+    """Nine steps from the first to the last, at which a schedule is compared with another."""
+    return [(steps - 1) * eighth // 8 for eighth in range(9)]

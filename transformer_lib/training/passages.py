@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from transformer_lib.training.batches import Batches
+from transformer_lib.training.files import checksum
+
 
 class PassageSampler:
     """Draws passages of a text that begin where one of its lines begins, and pairs of them.
@@ -45,7 +48,7 @@ class PassageSampler:
 
         return draw()
 
-    def passages(self, length: int, batch_size: int, generator: torch.Generator) -> Iterator[Int[Tensor, "B T"]]:
+    def passages(self, length: int, batch_size: int, generator: torch.Generator) -> Batches[Int[Tensor, "B T"]]:
         """Draw passages for ever, every line as likely to begin one.
 
         Args:
@@ -57,11 +60,12 @@ class PassageSampler:
             ValueError: If the sizes do not fit the text.
         """
         offsets = torch.arange(length)
-        return (self.tokens[start + offsets] for start in self._starts(length, batch_size, generator))
+        draws = (self.tokens[start + offsets] for start in self._starts(length, batch_size, generator))
+        return Batches(draws, lambda: self._settings("passages", length, batch_size))
 
     def pairs(
         self, length: int, batch_size: int, generator: torch.Generator, *, cls: int, sep: int
-    ) -> Iterator[tuple[Int[Tensor, "B T"], Int[Tensor, "B T"], Int[Tensor, " B"]]]:
+    ) -> Batches[tuple[Int[Tensor, "B T"], Int[Tensor, "B T"], Int[Tensor, " B"]]]:
         """Draw pairs for ever: [CLS] A [SEP] B [SEP], B the lines after A or, half of the time, lines from anywhere.
 
         A and B begin where a line begins, and A ends where one ends, unless its first line is longer than it may be.
@@ -102,7 +106,11 @@ class PassageSampler:
                 rows = rows.masked_fill((column == middle) | (column == length - 1), sep).masked_fill(column == 0, cls)
                 yield rows, (column > middle).long(), random_next.squeeze(1)
 
-        return draw()
+        return Batches(draw(), lambda: self._settings("pairs", length, batch_size))
+
+    def _settings(self, kind: str, length: int, batch_size: int) -> dict[str, int | str]:
+        text = checksum(torch.cat((self.tokens, self.starts)))
+        return {"kind": kind, "length": length, "batch_size": batch_size, "text": text}
 
 
 def _integers(below: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:

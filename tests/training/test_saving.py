@@ -1,0 +1,238 @@
+import dataclasses
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from comparisons import randomise
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from transformer_lib.models.bert import BertConfig
+from transformer_lib.models.builders import builders, registered
+from transformer_lib.models.gpt import GPTConfig
+from transformer_lib.models.llama import LlamaConfig
+from transformer_lib.models.mlp import MLPConfig, mlp
+from transformer_lib.models.neural_bigram import NeuralBigramConfig
+from transformer_lib.models.transformer import TransformerConfig
+from transformer_lib.models.whisper import WhisperConfig
+from transformer_lib.training import load, save, saving
+
+CONFIG = MLPConfig(vocab_size=5, context_length=3, d_embedding=4, d_hidden=6)
+
+
+def build(seed=0):
+    return mlp(CONFIG, torch.Generator().manual_seed(seed))
+
+
+def as_in_the_first_edition(folder):
+    """The configuration stands in config.json alone, and nothing has a checksum."""
+    save_file(load_file(folder / "model.safetensors"), folder / "model.safetensors")
+
+
+@dataclasses.dataclass(frozen=True)
+class TiedConfig:
+    size: int
+
+
+@registered
+def tied(config: TiedConfig):
+    model = nn.ModuleDict({"embedding": nn.Embedding(config.size, 4), "output": nn.Linear(4, config.size, bias=False)})
+    model["output"].weight = model["embedding"].weight
+    return model
+
+
+def test_a_model_comes_back_as_it_was(tmp_path):
+    model = build(seed=3)
+    save(model, tmp_path / "a" / "b")
+    loaded = load(tmp_path / "a" / "b")
+    assert not loaded.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[name])
+    assert json.loads((tmp_path / "a" / "b" / "config.json").read_text()) == {
+        "model": "mlp", "vocab_size": 5, "context_length": 3, "d_embedding": 4, "d_hidden": 6,
+    }  # fmt: skip
+    assert sorted(os.listdir(tmp_path / "a" / "b")) == ["config.json", "model.safetensors"]
+
+
+def test_a_shared_weight_is_written_once_and_comes_back_shared(tmp_path):
+    model = tied(TiedConfig(100))
+    save(model, tmp_path)
+    assert (tmp_path / "model.safetensors").stat().st_size < 100 * 4 * 4 * 1.5
+    loaded = load(tmp_path)
+    assert loaded["output"].weight is loaded["embedding"].weight
+    assert torch.equal(loaded["output"].weight, model["output"].weight)
+
+
+def test_a_model_in_half_precision_comes_back_in_the_precision_it_is_built_in(tmp_path):
+    model = build(seed=3)
+    expected = {name: value.half().float() for name, value in model.state_dict().items()}
+    save(model.half(), tmp_path)
+    assert (tmp_path / "model.safetensors").stat().st_size < sum(
+        2 * value.numel() for value in expected.values()
+    ) + 1000
+    loaded = load(tmp_path).state_dict()
+    assert all(value.dtype == torch.float32 for value in loaded.values())
+    assert all(torch.equal(loaded[name], value) for name, value in expected.items())
+
+
+def test_a_failed_write_leaves_the_last_good_file(tmp_path, monkeypatch):
+    save(build(seed=1), tmp_path)
+    before = (tmp_path / "model.safetensors").read_bytes()
+
+    def disk_full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", disk_full)
+    with pytest.raises(OSError, match=r"no room for the [\d,]+ bytes of .*model.safetensors: make some, or write to"):
+        save(build(seed=2), tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["config.json", "model.safetensors"]
+
+
+def test_a_save_that_is_cut_short_leaves_one_whole_model(tmp_path, monkeypatch):
+    """The tensors are the last of the old model or the first of the new, and their configuration is with them."""
+    save(build(seed=1), tmp_path)
+    larger = mlp(dataclasses.replace(CONFIG, d_hidden=9))
+
+    def killed(path, data):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(saving, "replace_file", killed)  # after the tensors, before config.json
+    with pytest.raises(KeyboardInterrupt):
+        save(larger, tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["d_hidden"] == 6
+    assert load(tmp_path).config.d_hidden == 9
+    assert torch.equal(load(tmp_path).hidden.weight, larger.hidden.weight)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(name, tmp_path):
+    save(build(), tmp_path)
+    as_in_the_first_edition(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{name} is missing: run"):
+        load(tmp_path)
+
+
+def test_without_config_json_a_model_still_loads(tmp_path):
+    save(build(seed=3), tmp_path)
+    (tmp_path / "config.json").unlink()
+    assert load(tmp_path).config == CONFIG
+
+
+@pytest.mark.parametrize("cut", [0, 4, 100, -1])
+def test_a_damaged_model_is_refused(cut, tmp_path):
+    save(build(), tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(ValueError, match=r"model.safetensors is damaged .*: remove it and make it again"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff", b"[" * 100_000])
+def test_a_damaged_configuration_is_refused(content, tmp_path):
+    save(build(), tmp_path)
+    as_in_the_first_edition(tmp_path)
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"config.json is damaged, or no configuration"):
+        load(tmp_path)
+
+
+def test_files_of_two_models_are_refused(tmp_path):
+    save(build(), tmp_path)
+    as_in_the_first_edition(tmp_path)
+    described = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**described, "d_hidden": 7}))
+    with pytest.raises(ValueError, match=r"files of two models.*hidden.weight of shape \(6, 12\) must be \(7, 12\)"):
+        load(tmp_path)
+
+    (tmp_path / "config.json").write_text(json.dumps({**described, "n_layers": 7}))
+    with pytest.raises(ValueError, match=r"does not fit mlp: .*n_layers.* from another version"):
+        load(tmp_path)
+
+    (tmp_path / "config.json").write_text(json.dumps({**described, "model": "resnet"}))
+    with pytest.raises(ValueError, match=r"holds a 'resnet', which must be one of \['bert', .*: import what registers"):
+        load(tmp_path)
+
+
+SIZES = {"vocab_size": 7, "d_model": 8, "n_layers": 1, "n_heads": 2, "d_ff": 6}
+CONFIGS = {
+    "gpt": GPTConfig(**SIZES, context_length=5, dropout=0.1),
+    "llama": LlamaConfig(**SIZES, context_length=5, tied=True),
+    "bert": BertConfig(**SIZES, context_length=5),
+    "bert_for_pre_training": BertConfig(**SIZES, context_length=5),
+    "transformer": TransformerConfig(**SIZES),
+    "rotary_transformer": TransformerConfig(**SIZES, source_vocab_size=3),
+    "whisper": WhisperConfig(**SIZES, source_length=4, context_length=4),
+    "neural_bigram": NeuralBigramConfig(vocab_size=5),
+}
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_builder_is_found_again(name, older, tmp_path):
+    model = randomise(builders()[name](CONFIGS[name]))
+    assert model.config == CONFIGS[name]
+    save(model, tmp_path)
+    if older:  # the first edition wrote the name of the configuration, and not that of the builder
+        as_in_the_first_edition(tmp_path)
+        described = json.loads((tmp_path / "config.json").read_text())
+        assert described.pop("model") == name
+        (tmp_path / "config.json").write_text(json.dumps({"config": type(CONFIGS[name]).__name__, **described}))
+    before = torch.get_rng_state()
+    loaded = load(tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)  # nothing was drawn
+    assert loaded.config == model.config and loaded.builder == name
+    assert [n for n, _ in loaded.named_parameters()] == [n for n, _ in model.named_parameters()]  # shared as before
+    for (n, x), y in zip(loaded.state_dict().items(), model.state_dict().values(), strict=True):
+        assert torch.equal(x, y), n
+    assert [p.requires_grad for p in loaded.parameters()] == [p.requires_grad for p in model.parameters()]
+
+
+def test_tensors_load_under_the_names_of_the_first_edition(tmp_path):
+    model = randomise(builders()["whisper"](CONFIGS["whisper"]))
+    save(model, tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    for name in list(tensors):
+        older = name.replace("conv1", "narrow").replace("conv2", "halve")
+        tensors[older] = tensors.pop(name)
+    assert "source_embedding.halve.bias" in tensors
+    save_file(tensors, tmp_path / "model.safetensors")
+    assert all(torch.equal(x, y) for x, y in zip(model.parameters(), load(tmp_path).parameters(), strict=True))
+
+
+def test_the_books_own_folders_load():
+    folders = [path.parent for path in (Path(__file__).resolve().parents[2] / "trained").glob("*/config.json")]
+    made = {folder.name: load(folder).builder for folder in folders}
+    assert len(made) >= 8
+    assert made["bert"] == "bert_for_pre_training" and made["bert_twin"] == "bert"
+    assert made["pronunciation"] == "rotary_transformer" and made["translation"] == "transformer"
+
+
+@pytest.mark.parametrize("wrap", ["whole", "blocks"])
+def test_a_compiled_model_is_written_under_plain_names(wrap, tmp_path):
+    model = builders()["gpt"](CONFIGS["gpt"])
+    expected = {name: x.clone() for name, x in model.state_dict().items()}
+    if wrap == "whole":
+        wrapped = torch.compile(model, backend="eager")
+    else:
+        wrapped = model
+        for i, block in enumerate(model.blocks):
+            model.blocks[i] = torch.compile(block, backend="eager")
+    save(wrapped, tmp_path)
+    loaded = load(tmp_path).state_dict()
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(loaded[name], x) for name, x in expected.items())
+
+
+def test_only_what_can_be_built_again_is_written(tmp_path):
+    with pytest.raises(ValueError, match="model is a Linear without a configuration: build it with a builder"):
+        save(nn.Linear(2, 2), tmp_path)
+    model = builders()["gpt"](CONFIGS["gpt"])
+    model.head.weight = nn.Parameter(torch.zeros(7, 8))
+    with pytest.raises(ValueError, match=r"not as gpt\(\) builds it of model.config: .*unknown \['head.weight'\]"):
+        save(model, tmp_path)
+    assert not os.listdir(tmp_path)
