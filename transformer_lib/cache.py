@@ -3,7 +3,12 @@
 A causal model's keys and values at a position never change when more tokens follow, so a step computes only those of
 the new tokens. The caller makes one cache a layer and owns it; the model reads and appends. In cross-attention the
 cache holds the keys and values of the memory, which are projected once and then only read.
+
+A `KVCache` holds a batch of texts of one length. A `PagedCache` holds texts of any lengths in blocks, wherever there is
+one free, and `BlockTables` keeps the books.
 """
+
+from collections.abc import Hashable, Iterable, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -89,6 +94,157 @@ class KVCache:
         room = held[: len(rows)] if len(rows) <= len(held) else held.new_empty(len(rows), *held.shape[1:])
         room[:, :, : self.length] = moved
         return room
+
+
+class BlockTables:
+    """Which blocks of a paged cache belong to which text: one bookkeeper for the caches of all layers.
+
+    Memory is cut into blocks of `size` positions. A text owns a list of them, its table, which grows by a block when
+    the last one is full, and position p of the text stands in block table[p // size] at place p % size. Texts may share
+    blocks; one that is written to while others use it is copied first (Kwon et al. 2023, arXiv:2309.06180, sections 4.1
+    to 4.4).
+
+    Args:
+        n_blocks: Blocks there are, for all texts together.
+        size: Positions in a block.
+
+    Attributes:
+        tables: The blocks of each text, first to last.
+        lengths: The positions of each text that are taken.
+        free: Blocks that no text uses.
+        positions: Where the newest token of each text of the batch stands, (B,): set by `extend`.
+        batch: The tables of the batch, (B, n), as long as the longest: set by `extend`.
+        copies: Pairs of blocks, the second to become a copy of the first before the batch is written: set by `extend`.
+    """
+
+    def __init__(self, n_blocks: int, size: int = 16) -> None:
+        if n_blocks < 1 or size < 1:
+            raise ValueError(f"n_blocks={n_blocks} and size={size} must be at least 1: a cache holds something")
+        self.size, self.n_blocks = size, n_blocks
+        self.free = list(range(n_blocks))[::-1]
+        self.users = [0] * n_blocks
+        self.tables: dict[Hashable, list[int]] = {}
+        self.lengths: dict[Hashable, int] = {}
+        self.copies: list[tuple[int, int]] = []
+
+    def missing(self, texts: Iterable[Hashable]) -> int:
+        """How many free blocks one more token of each text takes: where its last block is full, or shared."""
+        return sum(self._needs_block(text) for text in texts)
+
+    def _needs_block(self, text: Hashable) -> bool:
+        table, place = self.tables.get(text, []), self.lengths.get(text, 0) // self.size
+        return place == len(table) or self.users[table[place]] > 1
+
+    def extend(self, texts: Sequence[Hashable]) -> None:
+        """Make room for one more token of each text, and let these texts be the batch.
+
+        Raises:
+            ValueError: If too few blocks are free; nothing has changed then.
+        """
+        if (missing := self.missing(texts)) > len(self.free):
+            raise ValueError(f"texts={list(texts)} need {missing} blocks and {len(self.free)} are free: release a text")
+        self.copies = []
+        for text in texts:
+            table = self.tables.setdefault(text, [])
+            place = self.lengths.get(text, 0) // self.size
+            if self._needs_block(text):
+                block = self.free.pop()
+                self.users[block] = 1
+                if place < len(table):
+                    self.users[table[place]] -= 1
+                    self.copies.append((table[place], block))
+                table[place:] = [block]
+            self.lengths[text] = self.lengths.get(text, 0) + 1
+        self.positions = torch.tensor([self.lengths[text] - 1 for text in texts])
+        used = [torch.tensor(self.tables[text]) for text in texts]
+        self.batch = torch.nn.utils.rnn.pad_sequence(used, batch_first=True)
+
+    def fork(self, text: Hashable, twin: Hashable) -> None:
+        """Begin a text with all that another holds, by sharing its blocks.
+
+        Args:
+            text: The one that is there.
+            twin: The new one.
+        """
+        self.tables[twin], self.lengths[twin] = list(self.tables[text]), self.lengths[text]
+        for block in self.tables[twin]:
+            self.users[block] += 1
+
+    def release(self, text: Hashable) -> None:
+        """Give up a text; its blocks are free once no other text uses them."""
+        for block in self.tables.pop(text):
+            self.users[block] -= 1
+            if not self.users[block]:
+                self.free.append(block)
+        del self.lengths[text]
+
+
+class PagedCache(KVCache):
+    """The keys and values of one layer, in blocks; given to a model as a KVCache is, one token of each text at a time.
+
+    Args:
+        tables: Says where each text of the batch stands; shared by all layers, and extended before each pass.
+    """
+
+    def __init__(self, tables: BlockTables) -> None:
+        self.tables, self.capacity = tables, tables.n_blocks * tables.size
+        self._keys: Tensor | None = None
+        self._values: Tensor | None = None
+
+    @property
+    def length(self) -> int:  # type: ignore[override]
+        """Positions before the newest, of the longest text in the batch."""
+        return int(self.tables.positions.max())
+
+    def append(
+        self, k: Float[Tensor, "B G 1 Dh"], v: Float[Tensor, "B G 1 Dv"]
+    ) -> tuple[Float[Tensor, "B G S Dh"], Float[Tensor, "B G S Dv"]]:
+        """Write one position of each text, and return all, with S the length of the longest.
+
+        What stands behind the end of a shorter text must be masked.
+
+        Args:
+            k: Keys of the newest token of each text of the batch.
+            v: Values of the same.
+
+        Raises:
+            ValueError: If there is not one token for each text.
+        """
+        tables = self.tables
+        if k.shape[0] != len(tables.positions) or k.shape[2] != 1:
+            raise ValueError(
+                f"k of shape {tuple(k.shape)} must be ({len(tables.positions)}, G, 1, Dh): one token for each text of "
+                "the last extend"
+            )
+        if self._keys is None or self._values is None:
+            rooms = (x.new_zeros(tables.n_blocks, tables.size, x.shape[1], x.shape[3]) for x in (k, v))
+            self._keys, self._values = rooms
+        block = tables.batch.gather(1, tables.positions[:, None] // tables.size)[:, 0]
+        for held, new in ((self._keys, k), (self._values, v)):
+            for old, copy in tables.copies:
+                held[copy] = held[old]
+            held[block, tables.positions % tables.size] = new[:, :, 0]
+        return self.read()
+
+    def read(self) -> tuple[Float[Tensor, "B G S Dh"], Float[Tensor, "B G S Dv"]]:
+        """Return what the tables of the batch point to, oldest first.
+
+        Raises:
+            ValueError: If nothing was appended yet.
+        """
+        if self._keys is None or self._values is None:
+            raise ValueError("this PagedCache is empty: append keys and values before reading them")
+        end = self.length + 1
+        k, v = (held[self.tables.batch].flatten(1, 2)[:, :end].transpose(1, 2) for held in (self._keys, self._values))
+        return k, v
+
+    def reorder(self, rows: Int[Tensor, " n"]) -> None:
+        """Not for this cache: its texts are forked and released in the tables, and nothing moves.
+
+        Args:
+            rows: Of a batch.
+        """
+        raise ValueError(f"rows={rows.tolist()} cannot be reordered here: fork and release texts in the tables instead")
 
 
 def next_positions(x: Tensor, cache: KVCache | None = None) -> Int[Tensor, " T"]:

@@ -7,6 +7,11 @@ To write a token every weight is read once, so half the bytes are at best half t
 
 Scales are bfloat16, and the inputs of a product are rounded to it, which is what PyTorch's products are fast in. They
 are made for a CPU. A quantized model writes; it does not train.
+
+How the whole numbers are chosen is another question than how they are read. `round_to_nearest` takes the nearest of
+each weight, and `gptq` lets later weights of a row make up for the errors of earlier ones (Frantar et al. 2022,
+arXiv:2210.17323, Algorithm 1). Both return the weights as they are read back, with a float16 scale for each group:
+bits + 16 / group bits a weight.
 """
 
 import torch
@@ -92,6 +97,83 @@ def quantize(model: nn.Module, bits: int) -> None:
                 fits = child.in_features % GROUP == 0 and child.out_features % 16 == 0
                 in_4_bits = bits == 4 and fits and child.weight not in embeddings
                 setattr(parent, name, Int4Linear(child) if in_4_bits else Int8Linear(child))
+
+
+def round_to_nearest(weight: Float[Tensor, "F D"], bits: int, group: int = GROUP) -> Float[Tensor, "F D"]:
+    """Weights as they come back from so many bits: whole multiples of a scale, which a group of a row shares.
+
+    Args:
+        weight: (F, D), its rows the outputs.
+        bits: Of each whole number, which is at most 2^(bits - 1) - 1 in magnitude: 2 to 8.
+        group: Neighbors in a row that share a scale, the largest magnitude among them over the largest whole number.
+
+    Raises:
+        ValueError: If the bits are not from 2 to 8, or the groups do not fill a row.
+    """
+    _validate_groups(weight, bits, group)
+    groups = weight.detach().unflatten(1, (-1, group))
+    return _nearest(groups, _scale(groups, bits), bits).flatten(start_dim=1)
+
+
+def gptq(
+    weight: Float[Tensor, "F D"], hessian: Float[Tensor, "N N"], bits: int, group: int = GROUP, *, damping: float = 0.01
+) -> Float[Tensor, "F D"]:
+    """Weights as they come back from so many bits, chosen so that the layer's *outputs* change little.
+
+    Column by column, each is rounded as `round_to_nearest` does, and its error is spread over the columns to its right
+    so that the sum of squared output errors, tr(E H E^T), is as small as they can make it. With U the upper Cholesky
+    factor of H^-1, column j's error e changes column k by -e U[j, k] / U[j, j] (Frantar et al. 2022, Algorithm 1, with
+    blocks of one group). The scale of a group is taken from its weights as the errors before it have left them.
+
+    Args:
+        weight: (F, D), its rows the outputs.
+        hessian: X^T X of the layer's inputs X (N, D), or any multiple of it.
+        bits: As in `round_to_nearest`.
+        group: As in `round_to_nearest`.
+        damping: Added to the diagonal, as a share of its mean.
+
+    Raises:
+        ValueError: If the bits are not from 2 to 8, the groups do not fill a row, or the Hessian does not fit.
+    """
+    _validate_groups(weight, bits, group)
+    D = weight.shape[1]
+    if hessian.shape != (D, D):
+        raise ValueError(f"hessian of shape {tuple(hessian.shape)} must be ({D}, {D}), X^T X of the layer's inputs X")
+    if not hessian.diagonal().mean() > 0:
+        raise ValueError("hessian has no positive diagonal: run some text through the layer and sum X^T X")
+    damped = hessian.double() + damping * hessian.diagonal().double().mean() * torch.eye(D, dtype=torch.float64)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
+    upper = torch.linalg.cholesky(inverse, upper=True).to(weight.dtype)
+    left = weight.detach().clone()
+    for start in range(0, D, group):
+        columns = slice(start, start + group)
+        block, u, errors = left[:, columns], upper[columns, columns], torch.empty_like(left[:, columns])
+        scale = _scale(block, bits)
+        for j in range(group):
+            rounded = _nearest(block[:, [j]], scale, bits)
+            errors[:, [j]] = (block[:, [j]] - rounded) / u[j, j]
+            block[:, j + 1 :] -= errors[:, [j]] * u[j, j + 1 :]
+            block[:, [j]] = rounded
+        left[:, start + group :] -= errors @ upper[columns, start + group :]
+    return left
+
+
+def _scale(groups: Tensor, bits: int) -> Tensor:
+    """One of the last dimension, as float16 keeps it."""
+    top = 2 ** (bits - 1) - 1
+    return (groups.abs().amax(dim=-1, keepdim=True) / top).clamp(min=2**-24).half().to(groups.dtype)
+
+
+def _nearest(w: Tensor, scale: Tensor, bits: int) -> Tensor:
+    top = 2 ** (bits - 1) - 1
+    return (w / scale).round().clamp(-top, top) * scale
+
+
+def _validate_groups(weight: Tensor, bits: int, group: int) -> None:
+    if not 2 <= bits <= 8:
+        raise ValueError(f"bits={bits} must be from 2 to 8: with one bit there is no zero, and more need no care")
+    if group < 1 or weight.shape[1] % group:
+        raise ValueError(f"group={group} must divide the {weight.shape[1]} columns of weight: groups fill a row")
 
 
 def _finish(y: Tensor, x: Tensor, bias: Tensor | None) -> Tensor:
