@@ -7,6 +7,7 @@ metadata give it a caption and a name, `mystnb: {figure: {name, caption}}`; it d
 attention_flow(T, S, D, Dh, weights=weights, marked=(row, "it")): x and m, W_Q, W_K, W_V, scores, weights, output.
 attention_table(weights, ["I", "am"], ["我", "是"]): attention weights in percent, rows and columns named.
 back_off("brew ta", counts, following): a context that was never seen, and the shorter one that was.
+block_tables({"A": "To be, o", "B": "To be, I"}, {"A": [3, 0], "B": [3, 5]}, 4, 8): texts in blocks, and their tables.
 data_parallel([1, 2, 4], batch): one training step on each number of processes.
 decoding_steps(source, target, p): what a decoder reads and writes at each step.
 drawers("CFHBADGE", asked=[2, 5], {"one head": (weights, "HH")}): what one and two heads find in a row of drawers.
@@ -44,6 +45,7 @@ from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, gpt_model
 from figures.positions import rope_plane
 from figures.practice import data_parallel, kv_cache, low_rank, roofline
 from figures.sampling import probability_bars
+from figures.serving import block_tables
 from figures.text import decoding_steps, text_to_vectors, token_rows, two_typefaces
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "attention_flow",
     "attention_table",
     "back_off",
+    "block_tables",
     "data_parallel",
     "decoding_steps",
     "drawers",

@@ -10,6 +10,7 @@ from figures import (
     attention_flow,
     attention_table,
     back_off,
+    block_tables,
     data_parallel,
     decoding_steps,
     drawers,
@@ -172,6 +173,9 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "attention_flow": flow,
     "back_off": lambda: alone(
         back_off("brew ta", [0, 0, 0, 12, 1040], {"k": 5, "l": 3, "<": 2, **dict.fromkeys("tmnb", 1)})
+    ),
+    "block_tables": lambda: alone(
+        block_tables({"A": "To be, o", "B": "To be, I am", "C": "No"}, {"A": [3, 0], "B": [3, 5, 1], "C": [6]}, 4, 8)
     ),
     "data_parallel": lambda: alone(data_parallel([1, 2, 4], 8)),
     "attention_table": lambda: alone(
