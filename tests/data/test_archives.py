@@ -1,4 +1,8 @@
+import hashlib
+import importlib
+import json
 import os
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -8,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import transformer_lib.data
 from transformer_lib.data import archives
 from transformer_lib.data.archives import Archive, ArchiveError, cache_folder
-from transformer_lib.data.sources import SourceError, Wheel
+from transformer_lib.data.sources import Hub, SourceError, Wheel
 
 WORDS, WEIGHTS = "tiny/words.txt", "tiny/deep/weights.bin"
 
@@ -33,12 +38,22 @@ class LocalWheel(Wheel):
                 yield name, file
 
 
-def archive(given, second=None) -> Archive:
-    return Archive(LocalWheel(project="tiny-plays", version="1.0", sha256="ab" * 32, size=1000, given=given), second)
+def archive(given, second=None, listing="") -> Archive:
+    return Archive(
+        LocalWheel(project="tiny-plays", version="1.0", sha256="ab" * 32, size=1000, listing=listing, given=given),
+        second,
+    )
 
 
 def leftovers(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.name.startswith(".partial")]
+
+
+def modules():
+    found = pkgutil.iter_modules(transformer_lib.data.__path__)
+    return [
+        importlib.import_module(f"transformer_lib.data.{module.name}") for module in found if module.name != "__main__"
+    ]
 
 
 # --- the cache
@@ -142,6 +157,45 @@ def test_damage_that_cannot_be_mended_names_the_file_the_damage_and_the_remedy(c
 
 
 # --- sources
+
+
+def test_a_file_and_the_list_altered_alike_are_found_by_the_pin(cache, members):
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    lines = "".join(f"{name} {hashes[name]}\n" for name in sorted(hashes))
+    tiny = archive(members, listing=hashlib.sha256(lines.encode()).hexdigest())
+    assert tiny.read(WORDS) == members[WORDS] and tiny.wheel.downloads == [1]
+    forged = b"x" * len(members[WORDS])
+    (tiny.folder / WORDS).write_bytes(forged)
+    listed = json.loads((tiny.folder / "members.json").read_text())
+    listed[WORDS]["sha256"] = hashlib.sha256(forged).hexdigest()
+    (tiny.folder / "members.json").write_text(json.dumps(listed))
+    assert tiny.read(WORDS) == members[WORDS] and tiny.wheel.downloads == [1, 1]
+
+
+def test_every_archive_of_the_book_pins_its_files():
+    for pinned in (module.__dict__[name] for module in modules() for name in dir(module)):
+        if isinstance(pinned, Archive):
+            assert len(pinned.wheel.listing) == 64, pinned
+            if isinstance(pinned.second, Hub):
+                assert pinned.second.hashes.keys() <= set(pinned.members())
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "tiny/../../outside.txt", "/tmp/transformer_lib_outside.txt"])
+def test_nothing_is_written_outside_of_the_archives_own_folder(cache, name):
+    with pytest.raises(ArchiveError, match=rf"it holds a file '{name}', which would be written outside"):
+        archive({"tiny/words.txt": b"a", name: b"b"}).read("tiny/words.txt")
+    written = [path.relative_to(cache).parts[1:] for path in cache.rglob("*") if path.is_file()]
+    assert written == [("tiny", "words.txt")] and not Path("/tmp/transformer_lib_outside.txt").exists()
+
+
+def test_the_downloads_of_a_fetch_that_was_killed_yesterday_are_removed(cache, members):
+    for name in ("old", "new"):
+        (cache / f".downloads-{name}").mkdir(parents=True)
+        (cache / f".downloads-{name}" / "a.whl").write_bytes(bytes(100))
+    yesterday = (cache / ".downloads-old").stat().st_mtime - 90_000
+    os.utime(cache / ".downloads-old", (yesterday, yesterday))
+    archive(members).fetch()
+    assert [path.name for path in cache.glob(".downloads-*")] == [".downloads-new"]
 
 
 def test_the_second_source_is_tried_when_the_first_fails(cache, members):

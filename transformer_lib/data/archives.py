@@ -5,15 +5,18 @@ and nothing in it is ever installed or imported. It may have a second source, tr
 
 The cache is the platform's usual one, or the folder that the environment variable TRANSFORMER_LIB_CACHE names. An
 archive's folder there is named after its hash; each file is written beside its place and then renamed into it, and the
-list of the files comes last. So no lock is needed: of two processes that fetch at once, the later one puts the same
-bytes in the same places, and a fetch that is killed leaves no list, hence nothing that anybody trusts.
+list of the files comes last. The list is believed only where it is the pinned one. So no lock is needed: of two
+processes that fetch at once, the later one puts the same bytes in the same places, and a fetch that is killed leaves no
+list, hence nothing that anybody trusts.
 """
 
 import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,11 +24,13 @@ from pathlib import Path
 
 import platformdirs
 
-from transformer_lib.data.sources import Readable, Source, SourceError, Wheel, file_sha256
+from transformer_lib.data.sources import Hub, Readable, Source, SourceError, Wheel, file_sha256, listing_of
 
 FETCH_COMMAND = "python -m transformer_lib.data"
 _LIST = "members.json"
 _PARTIAL = ".partial-"
+_DOWNLOADS = ".downloads-"
+_DAY = 86_400  # seconds; a fetch that began earlier was killed
 
 
 class ArchiveError(RuntimeError):
@@ -116,9 +121,16 @@ class Archive:
         """Return size and SHA-256 of each member by name; None if the archive was not fetched to the end."""
         try:
             listed = json.loads((self.folder / _LIST).read_text(encoding="utf-8"))
-            return {name: {"size": entry["size"], "sha256": entry["sha256"]} for name, entry in listed.items()}
+            entries = {name: {"size": entry["size"], "sha256": entry["sha256"]} for name, entry in listed.items()}
+            return entries if self._is_pinned({name: entry["sha256"] for name, entry in entries.items()}) else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError):  # missing, cut short, or scrambled
             return None
+
+    def _is_pinned(self, hashes: dict[str, str]) -> bool:
+        """Whether these are the files of the pinned wheel, or of the second source."""
+        if isinstance(self.second, Hub) and hashes == self.second.hashes:
+            return True
+        return not self.wheel.listing or listing_of(hashes) == self.wheel.listing
 
     def _damage(self, member: str, entry: dict, *, thorough: bool = False) -> str:
         """Say what is wrong with the file of a member; nothing if it has its size and, looking thoroughly, its hash."""
@@ -138,7 +150,10 @@ class Archive:
             if source is None:
                 continue
             try:
-                with tempfile.TemporaryDirectory(prefix="transformer_lib-", ignore_cleanup_errors=True) as temporary:
+                cache_folder().mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryDirectory(
+                    prefix=_DOWNLOADS, dir=cache_folder(), ignore_cleanup_errors=True
+                ) as temporary:
                     listed = {name: self._store(name, file) for name, file in source.files(Path(temporary))}
                     self._store(_LIST, io.BytesIO(json.dumps(listed, indent=1).encode()))
                 self._clear_away()
@@ -158,6 +173,8 @@ class Archive:
     def _store(self, name: str, file: Readable) -> dict:
         """Put a file in its place in one step, and return its size and SHA-256."""
         path = self.folder / name
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise SourceError(f"it holds a file {name!r}, which would be written outside of {self.folder}")
         path.parent.mkdir(parents=True, exist_ok=True)
         digest, size = hashlib.sha256(), 0
         partial = path.with_name(f"{_PARTIAL}{uuid.uuid4().hex}")
@@ -180,3 +197,7 @@ class Archive:
         for partial in self.folder.rglob(f"{_PARTIAL}*"):
             with suppress(OSError):
                 partial.unlink()
+        for downloads in cache_folder().glob(f"{_DOWNLOADS}*"):
+            with suppress(OSError):
+                if time.time() - downloads.stat().st_mtime > _DAY:
+                    shutil.rmtree(downloads)

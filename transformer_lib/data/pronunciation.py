@@ -39,6 +39,7 @@ ARCHIVE = Archive(
         version="1.1.3",
         sha256="e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995",
         size=939_711,
+        listing="95aab6022dfb3fa343ef9eadef67f1ddde0555dc6265d26f45450a67f6341823",
     )
 )
 

@@ -19,6 +19,7 @@ ARCHIVE = Archive(
         version="20251121",
         sha256="b4189b0d7dc8064d567fd0b5d5ce78634be290b0a3a3274ab80ad11c46d531a2",
         size=729_305,
+        listing="6fd7099c8aba9475aed6a89f6d7ef82c489f73d370200d1e32ed2c919c46601f",
     )
 )
 RATE = 16_000  # samples a second

