@@ -6,7 +6,13 @@ from comparisons import close
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transformer_lib.positions import LearnedPositions, Rotary, SinusoidalPositions, sinusoidal_positions
+from transformer_lib.positions import (
+    LearnedPositions,
+    RopeScaling,
+    Rotary,
+    SinusoidalPositions,
+    sinusoidal_positions,
+)
 
 even = st.integers(1, 8).map(lambda n: 2 * n)
 
@@ -136,9 +142,16 @@ def test_a_rotation_stands_for_its_positions_also_where_another_rotary_made_it()
     x, positions = heads(3, 4), torch.tensor([2, 5, 9])
     made = Rotary(4).rotation(positions, x.dtype)
     assert Rotary(4).rotation(made, x.dtype) is made
-    for other in (Rotary(4), Rotary(4, 100.0)):
+    for other in (Rotary(4), Rotary(4, 100.0), Rotary(4, scaling=RopeScaling(length=32))):
         assert torch.equal(other(x, made), other(x, positions))
     assert not torch.allclose(Rotary(4, 100.0)(x, made), Rotary(4)(x, made))
+
+
+def test_scaling_slows_the_slow_pairs_and_leaves_the_fast_ones():
+    turns = torch.tensor([100.0, 4.0, 2.5, 1.0, 0.01], dtype=torch.float64)  # in the 8,192 positions of before
+    frequencies = turns * 2 * math.pi / 8192
+    expected = torch.tensor([1, 1, (1 + 1 / 8) / 2, 1 / 8, 1 / 8], dtype=torch.float64)
+    close(RopeScaling()(frequencies) / frequencies, expected)
 
 
 # --- errors --------------------------------------------------------------------------------------------------------
@@ -151,6 +164,10 @@ def test_a_rotation_stands_for_its_positions_also_where_another_rotary_made_it()
         (lambda: sinusoidal_positions(2, 5), "d_model=5 must be positive and even"),
         (lambda: SinusoidalPositions(3), "d_model=3 must be positive and even"),
         (lambda: Rotary(5), "d_head=5 must be positive and even"),
+        (
+            lambda: Rotary(4, scaling=RopeScaling(low=4.0)),
+            r"scaling=.*low=4.0.* must have a factor above 0 and 0 <= low",
+        ),
         (lambda: LearnedPositions(0, 4), "context_length=0 must be at least 1"),
         (lambda: LearnedPositions(4, 2)(torch.arange(2, 6)), r"positions=2..5 must be in 0..3"),
     ],
@@ -162,3 +179,4 @@ def test_errors_name_what_is_wrong(build, message):
 
 def test_print_shows_the_sizes():
     assert repr(Rotary(64, 100_000.0)) == "Rotary(d_head=64, base=100000)"
+    assert "scaling=RopeScaling(factor=8.0, low=1.0" in repr(Rotary(64, 100_000.0, RopeScaling()))

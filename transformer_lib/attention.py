@@ -10,6 +10,7 @@ B batch, T query positions, S key positions, D d_model, H heads, G key/value hea
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -129,6 +130,8 @@ class MultiHeadAttention(nn.Module):
         bias: Whether the four projections have one.
         dropout: Probability of dropping an attention weight in training.
         rotary: Rotates queries and keys by their positions; None leaves them as they are.
+        qk_norm: Makes from d_head the norm of queries and that of keys, applied in each head before the rotary: QK-norm
+            (Dehghani et al. 2023, section 2.1), with RMSNorm as in Qwen3; None has none.
 
     Raises:
         ValueError: If the sizes do not divide.
@@ -145,6 +148,7 @@ class MultiHeadAttention(nn.Module):
         bias: bool = True,
         dropout: float = 0.0,
         rotary: Rotary | None = None,
+        qk_norm: Callable[[int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         n_kv_heads = n_heads if n_kv_heads is None else n_kv_heads
@@ -163,6 +167,7 @@ class MultiHeadAttention(nn.Module):
         self.w_k = nn.Linear(d_model, n_kv_heads * self.d_head, bias=bias)
         self.w_v = nn.Linear(d_model, n_kv_heads * self.d_head, bias=bias)
         self.w_o = nn.Linear(d_model, d_model, bias=bias)
+        self.q_norm, self.k_norm = (qk_norm(self.d_head) if qk_norm else None for _ in range(2))
         self.attend = attention  # what inspection.record_attention swaps, so that recording costs nothing when off
 
     def forward(
@@ -196,7 +201,7 @@ class MultiHeadAttention(nn.Module):
                 )
         if memory is not None and self.rotary is not None:
             raise ValueError("a rotary turns x and its keys alike: cross-attention to memory must have none")
-        q = self._heads(self.w_q(x))  # (B, H, T, Dh)
+        q = self._heads(self.w_q(x), self.q_norm)  # (B, H, T, Dh)
         if memory is not None and cache is not None and cache.length:
             if cache.length != memory.shape[1]:
                 raise ValueError(
@@ -206,7 +211,7 @@ class MultiHeadAttention(nn.Module):
             k, v = cache.read()
         else:
             source = x if memory is None else memory
-            k, v = self._heads(self.w_k(source)), self._heads(self.w_v(source))  # (B, G, S, Dh)
+            k, v = self._heads(self.w_k(source), self.k_norm), self._heads(self.w_v(source))  # (B, G, S, Dh)
             if self.rotary is not None:
                 rotation = self.rotary.rotation(next_positions(x, cache) if positions is None else positions, q.dtype)
                 q, k = self.rotary(q, rotation), self.rotary(k, rotation)
@@ -215,8 +220,9 @@ class MultiHeadAttention(nn.Module):
         heads = self.attend(q, k, v, mask, dropout=self.dropout if self.training else 0.0)  # (B, H, T, Dh)
         return self.w_o(heads.transpose(1, 2).flatten(start_dim=2))
 
-    def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+    def _heads(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
+        heads = x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+        return heads if norm is None else norm(heads)
 
     def extra_repr(self) -> str:
         """What print(model) shows."""

@@ -10,6 +10,7 @@ rotated by angles that grow with the position, each pair of features at its own 
     rotate(q, m) . rotate(k, n)    depends on m and n by m - n alone.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -84,6 +85,28 @@ class LearnedPositions(nn.Module):
             ) from error
 
 
+class RopeScaling(NamedTuple):
+    """How Llama 3.1 reads farther than it was first trained: pairs that turn slowly are slowed down.
+
+    A pair turns n times in `length` positions. At `high` turns or more it keeps its frequency, at `low` or fewer the
+    frequency is divided by `factor`, and in between the two are mixed in proportion.
+
+    Source: apply_scaling in the reference code of Llama 3.1, with these numbers; "llama3" in transformers.
+    """
+
+    factor: float = 8.0
+    low: float = 1.0
+    high: float = 4.0
+    length: int = 8192
+    """Positions that the model was trained on before."""
+
+    def __call__(self, frequencies: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
+        """Return the scaled frequencies, in radians per position."""
+        turns = self.length * frequencies / (2 * math.pi)
+        kept = ((turns - self.low) / (self.high - self.low)).clamp(0, 1)
+        return frequencies * (kept + (1 - kept) / self.factor)
+
+
 class Rotation(NamedTuple):
     """The sines and cosines of some positions. A model makes them once a forward pass, for all layers that turn alike.
 
@@ -93,9 +116,8 @@ class Rotation(NamedTuple):
     cos: Float[Tensor, "*B T Dh"]
     sin: Float[Tensor, "*B T Dh"]
     positions: Int[Tensor, "*P T"]
-    d_head: int
-    base: float
-    """Of what made it: a layer with other frequencies makes its own from the positions."""
+    made_by: tuple[int, float, RopeScaling | None]
+    """Width, base and scaling: a layer with other frequencies makes its own from the positions."""
 
 
 class Rotary(nn.Module):
@@ -109,12 +131,15 @@ class Rotary(nn.Module):
     Args:
         d_head: Features of a head, even.
         base: The lowest frequency is about 1 / base radians a position.
+        scaling: Changes the frequencies; None leaves them as they are.
     """
 
-    def __init__(self, d_head: int, base: float = 10_000.0) -> None:
+    def __init__(self, d_head: int, base: float = 10_000.0, scaling: RopeScaling | None = None) -> None:
         super().__init__()
         _validate_even("d_head", d_head)
-        self.d_head, self.base = d_head, base
+        if scaling is not None and not (scaling.factor > 0 and 0 <= scaling.low < scaling.high):
+            raise ValueError(f"scaling={scaling} must have a factor above 0 and 0 <= low < high: swap low and high?")
+        self.d_head, self.base, self.scaling = d_head, base, scaling
 
     def forward(
         self, x: Float[Tensor, "B H T Dh"], positions: Int[Tensor, "*B T"] | Rotation
@@ -135,21 +160,25 @@ class Rotary(nn.Module):
             positions: As in `forward`.
             dtype: Of the sines and cosines, which are computed in float32 at least.
         """
+        maker = (self.d_head, self.base, self.scaling)
         if isinstance(positions, Rotation):
-            if (positions.d_head, positions.base) == (self.d_head, self.base):
+            if positions.made_by == maker:
                 return positions
             positions = positions.positions
         exact = torch.promote_types(dtype, torch.float32)
         frequencies = _frequencies(self.d_head, self.base, exact, positions.device)
+        if self.scaling is not None:
+            frequencies = self.scaling(frequencies)
         # With the sign on the first half's frequencies, cos stays as it is and sin becomes the -sin wanted there.
         angles = positions[..., None] * torch.cat((-frequencies, frequencies))
         if positions.ndim == 2:
             angles = angles[:, None]  # (B, 1, T, Dh): the same for every head
-        return Rotation(angles.cos().to(dtype), angles.sin().to(dtype), positions, self.d_head, self.base)
+        return Rotation(angles.cos().to(dtype), angles.sin().to(dtype), positions, maker)
 
     def extra_repr(self) -> str:
         """What print(model) shows."""
-        return f"d_head={self.d_head}, base={self.base:g}"
+        scaling = f", scaling={self.scaling}" if self.scaling else ""
+        return f"d_head={self.d_head}, base={self.base:g}{scaling}"
 
 
 def _frequencies(width: int, base: float, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -35,6 +35,7 @@ class FusedAttention(MultiHeadAttention):
         self.d_model, self.d_head, self.dropout = plain.d_model, plain.d_head, plain.dropout
         self.n_heads, self.n_kv_heads = plain.n_heads, plain.n_kv_heads
         self.rotary, self.attend, self.w_o = plain.rotary, plain.attend, plain.w_o
+        self.q_norm, self.k_norm = plain.q_norm, plain.k_norm
         self.w_qkv = joined(plain.w_q, plain.w_k, plain.w_v)
         self.train(plain.training)
 
@@ -56,6 +57,9 @@ class FusedAttention(MultiHeadAttention):
             raise ValueError("fused attention is self-attention: leave memory out, or use the model before the fusing")
         heads = self._heads(self.w_qkv(x))  # (B, H + 2G, T, Dh): queries, keys, values
         H, G = self.n_heads, self.n_kv_heads
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k, v = heads.split((H, G, G), dim=1)
+            heads = torch.cat((self.q_norm(q), self.k_norm(k), v), dim=1)
         if self.rotary is None:
             q, k, v = heads.split((H, G, G), dim=1)
         else:

@@ -16,12 +16,15 @@ from transformer_lib.models.bert import BertConfig, bert
 from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.models.llama import LlamaConfig, llama
 from transformer_lib.models.transformer import TransformerConfig, transformer
+from transformer_lib.positions import RopeScaling
 from transformer_lib.pretrained.hugging_face import (
     bert_from_hf,
     gpt2_from_hf,
     llama_from_hf,
     to_hf,
 )
+from transformer_lib.pretrained.key_tables import LLAMA_KEYS
+from transformer_lib.pretrained.renaming import expand, from_theirs, table
 
 NO_SPECIAL_TOKENS = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
 few = settings(max_examples=20)
@@ -101,22 +104,47 @@ def test_gpt2_has_equal_logits(d_head, n_heads, n_layers, d_ff, eps, T):
     sizes,
     st.integers(1, 13),
     st.sampled_from([10_000.0, 500_000.0]),
+    st.sampled_from([None, (8.0, 1.0, 4.0), (32.0, 0.5, 2.0)]),
     st.booleans(),
     st.integers(1, 9),
 )
-def test_llama_has_equal_logits(d_head, heads, n_layers, d_ff, base, tied, T):
+def test_llama_has_equal_logits(d_head, heads, n_layers, d_ff, base, scaling, tied, T):
+    rope = {"rope_type": "default", "rope_theta": base}
+    if scaling is not None:  # Llama 3.1's, whose context is so short that pairs of all three kinds occur
+        names = ("factor", "low_freq_factor", "high_freq_factor")
+        rope |= {"rope_type": "llama3", "original_max_position_embeddings": 16} | dict(zip(names, scaling, strict=True))
     model = hf_llama(
         d_head=d_head,
         n_heads=heads[0],
         num_key_value_heads=heads[1],
         n_layers=n_layers,
         d_ff=d_ff,
-        rope_parameters={"rope_type": "default", "rope_theta": base},
+        rope_parameters=rope,
         tie_word_embeddings=tied,
     )
     ours, expected = llama_from_hf(model)(text(T=T)), model(text(T=T)).logits
     scale = float(expected.detach().abs().max())
     close(ours, expected, atol=3e-6 * scale)  # theirs turns by angles in float32 whatever the dtype
+
+
+def test_a_llama_with_qk_norm_is_a_qwen3():
+    config = transformers.Qwen3Config(
+        vocab_size=11,
+        hidden_size=16,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=4,
+        num_hidden_layers=2,
+        intermediate_size=20,
+        rms_norm_eps=1e-2,
+        tie_word_embeddings=False,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+    )
+    theirs = randomise(transformers.Qwen3ForCausalLM(config)).double().eval()
+    ours = llama(LlamaConfig(**SMALL, n_kv_heads=2, rope_base=1e6, norm_eps=1e-2, qk_norm=True)).double()
+    norms = [(f"model.layers.{{i}}.self_attn.{x}_norm.weight", f"blocks.{{i}}.attention.{x}_norm.weight") for x in "qk"]
+    ours.load_state_dict(from_theirs(expand([*LLAMA_KEYS, *table(*norms)], 2), theirs.state_dict()))
+    close(ours(text(T=9)), theirs(text(T=9)).logits, atol=1e-5)
 
 
 @few
@@ -170,7 +198,7 @@ SMALL = {"vocab_size": 11, "context_length": 9, "d_model": 16, "n_layers": 2, "n
     "model",
     [
         gpt(GPTConfig(**SMALL, dropout=0.1)),
-        llama(LlamaConfig(**SMALL, n_kv_heads=2, rope_base=5e5)),
+        llama(LlamaConfig(**SMALL, n_kv_heads=2, rope_base=5e5, rope_scaling=RopeScaling(length=16))),
         bert(BertConfig(**SMALL, n_segments=3)),
     ],
     ids=FAMILIES,
@@ -241,7 +269,7 @@ def test_a_tensor_without_a_place_is_named(build, from_hf):
             hf_llama,
             llama_from_hf,
             {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}},
-            "rope_parameters=.*'linear'.* must be of rope_type 'default'",
+            "rope_parameters=.*'linear'.* must be of rope_type 'default' or 'llama3'",
         ),
         (hf_bert, bert_from_hf, {"hidden_act": "relu"}, "hidden_act='relu' must be 'gelu'"),
         (hf_bert, bert_from_hf, {"is_decoder": True}, "is_decoder=True must be False"),
@@ -268,7 +296,8 @@ def changed(model, change):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (gpt(GPTConfig(**SMALL, bias=False)), r"config.bias=False must be True: no such model is in transformers"),
+        (gpt(GPTConfig(**SMALL, bias=False)), "config.bias=False must be True: transformers has no"),
+        (llama(LlamaConfig(**SMALL, qk_norm=True)), "config.qk_norm=True must be False: transformers has no such"),
         (
             transformer(TransformerConfig(vocab_size=5, d_model=8, n_layers=1, n_heads=2, d_ff=6)),
             r"what transformer\(\) builds, and must be what one of \['bert', .*'gpt', 'llama'\] does",

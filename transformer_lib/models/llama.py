@@ -1,10 +1,12 @@
 """LLaMA (Touvron et al. 2023, arXiv:2302.13971): GPT with four parts swapped.
 
 RMSNorm for LayerNorm, SwiGLU for the GELU network, rotary positions in attention for learned ones, and no biases; since
-Llama 2 also fewer key/value heads than query heads (Ainslie et al. 2023).
+Llama 2 also fewer key/value heads than query heads (Ainslie et al. 2023), and since Llama 3.1 scaled rotary positions.
+With QK-norm it is the block of Qwen3 (arXiv:2505.09388).
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -16,7 +18,7 @@ from transformer_lib.feed_forward import SwiGLU
 from transformer_lib.models.builders import registered
 from transformer_lib.models.config import ModelConfig
 from transformer_lib.norms import RMSNorm
-from transformer_lib.positions import Rotary
+from transformer_lib.positions import RopeScaling, Rotary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,10 @@ class LlamaConfig(ModelConfig):
     """Key/value heads; None for as many as query heads."""
     d_ff: int
     rope_base: float = 10_000.0
+    rope_scaling: RopeScaling | list[float] | None = None
+    """Llama 3.1's; from a file it comes as a list."""
+    qk_norm: bool = False
+    """Whether each head's queries and keys are normalized."""
     norm_eps: float = 1e-5
     tied: bool = False
     """Whether the head is the embedding's matrix."""
@@ -45,23 +51,27 @@ def llama(config: LlamaConfig, generator: torch.Generator | None = None) -> Lang
         config: Its sizes.
         generator: The source of the random weights; None takes PyTorch's global one.
     """
-    rotary = Rotary(config.d_model // config.n_heads, config.rope_base)
+    D, H, G = config.d_model, config.n_heads, config.n_kv_heads
+    scaling = None if config.rope_scaling is None else RopeScaling(*config.rope_scaling)
+    rotary = Rotary(D // H, config.rope_base, scaling)
+    norm = partial(RMSNorm, eps=config.norm_eps)
+    qk_norm = norm if config.qk_norm else None
 
     def block() -> Block:
         return Block(
-            attention=MultiHeadAttention(config.d_model, config.n_heads, config.n_kv_heads, bias=False, rotary=rotary),
-            feed_forward=SwiGLU(config.d_model, config.d_ff),
-            residual=lambda: PreNorm(RMSNorm(config.d_model, config.norm_eps)),
+            attention=MultiHeadAttention(D, H, G, bias=False, rotary=rotary, qk_norm=qk_norm),
+            feed_forward=SwiGLU(D, config.d_ff),
+            residual=lambda: PreNorm(norm(D)),
         )
 
-    tokens = nn.Embedding(config.vocab_size, config.d_model)
-    head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+    tokens = nn.Embedding(config.vocab_size, D)
+    head = nn.Linear(D, config.vocab_size, bias=False)
     if config.tied:
         head.weight = tokens.weight
     model = LanguageModel(
         embedding=Embedding(tokens),
         blocks=[block() for _ in range(config.n_layers)],
-        norm=RMSNorm(config.d_model, config.norm_eps),
+        norm=norm(D),
         head=head,
         context_length=config.context_length,
     )

@@ -3,7 +3,7 @@
     ours = gpt2_from_hf(theirs)         theirs = to_hf(ours)
 
 A model comes in as an object, however it was loaded; `transformers` itself is imported only when one is to be built or
-recognised. What this library does not build (scaled rotary positions, another activation) is refused by name.
+recognised. What this library does not build (experts, another activation) is refused by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ from transformer_lib.models.bert import BertConfig, BertForPreTraining, bert, be
 from transformer_lib.models.builders import build_with, unwrapped, validate_as_built
 from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.models.llama import LlamaConfig, llama
+from transformer_lib.positions import RopeScaling
 from transformer_lib.pretrained.key_tables import BERT_KEYS, BERT_PRE_TRAINING_KEYS, GPT2_KEYS, LLAMA_KEYS
 from transformer_lib.pretrained.renaming import Row, expand, from_theirs, to_theirs
 
@@ -45,15 +46,24 @@ class Family:
     """More options of theirs, from our configuration."""
 
 
-def _rope_base(theirs: Any) -> dict[str, Any]:
+_SCALING = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")  # of RopeScaling
+
+
+def _rope(theirs: Any) -> dict[str, Any]:
     rope = theirs.rope_parameters
     if theirs.head_dim != theirs.hidden_size // theirs.num_attention_heads:
         raise ValueError(f"head_dim={theirs.head_dim} must be hidden_size / num_attention_heads: no other is built")
-    if rope["rope_type"] != "default" or rope.get("partial_rotary_factor", 1.0) != 1.0:
+    if rope["rope_type"] not in ("default", "llama3") or rope.get("partial_rotary_factor", 1.0) != 1.0:
         raise ValueError(
-            f"rope_parameters={rope} must be of rope_type 'default' and turn whole heads: no other is built"
+            f"rope_parameters={rope} must be of rope_type 'default' or 'llama3' and turn whole heads: no other is built"
         )
-    return {"rope_base": float(rope["rope_theta"])}
+    scaling = RopeScaling(*(rope[name] for name in _SCALING)) if rope["rope_type"] == "llama3" else None
+    return {"rope_base": float(rope["rope_theta"]), "rope_scaling": scaling}
+
+
+def _their_rope(ours: LlamaConfig) -> dict[str, Any]:
+    scaling = dict(zip(_SCALING, ours.rope_scaling or (), strict=False))
+    return {"rope_type": "llama3" if scaling else "default", "rope_theta": ours.rope_base, **scaling}
 
 
 GPT2 = Family(
@@ -105,11 +115,8 @@ LLAMA = Family(
         "mlp_bias": (False,),
         "attention_dropout": (0.0,),
     },
-    options=_rope_base,
-    their_options=lambda ours: {
-        "rope_parameters": {"rope_type": "default", "rope_theta": ours.rope_base},
-        "tie_word_embeddings": ours.tied,
-    },
+    options=_rope,
+    their_options=lambda ours: {"rope_parameters": _their_rope(ours), "tie_word_embeddings": ours.tied},
 )
 
 BERT = Family(
@@ -182,8 +189,9 @@ def to_hf(model: Any) -> Any:
     config, builder = model.config, model.builder
     if builder not in FAMILIES:
         raise ValueError(f"model is what {builder}() builds, and must be what one of {sorted(FAMILIES)} does")
-    if not getattr(config, "bias", True):
-        raise ValueError("config.bias=False must be True: no such model is in transformers")
+    for name, value in {"bias": True, "qk_norm": False}.items():
+        if getattr(config, name, value) is not value:
+            raise ValueError(f"config.{name}={not value} must be {value}: transformers has no such {builder}")
     family = FAMILIES[builder]
     options = {name: getattr(config, ours) for ours, name in family.sizes.items()}
     options |= {name: values[0] for name, values in family.built.items()}
