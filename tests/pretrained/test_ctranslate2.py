@@ -80,6 +80,7 @@ def header(n, rest):
             header(1, tensor("a", np.float32(1), kind=4)),
             r"has 'a' of shape \(\) in 4 bytes, .* must have float16 numbers",
         ),
+        (header(1, text("a") + bytes([200])), "has 'a' with 200 dimensions, .* at most 4"),
         (header(2**32 - 1, b""), "ends at byte 19, inside a number at 19"),
         (header(1, struct.pack("<H", 2) + b"ab"), "has a text at byte 21 without an end"),
         (header(1, struct.pack("<H", 0)), "has a text at byte 21 without an end"),

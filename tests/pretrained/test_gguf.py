@@ -132,7 +132,12 @@ def entry(name, shape, kind, start):
         (gguf({}, {"w": ((0,), "F32", b"")}), r"has 'w' of shape \(0,\)"),
         (header(1, 0, entry("w", (2**40, 2**40), 0, 0)), r"ends at byte \d+, inside 'w', which goes on to byte"),
         (header(1, 0, entry("w", (1,), 0, 2**64 - 4)), r"ends at byte \d+, inside 'w', which goes on to byte"),
-        (header(1, 0, text("w") + struct.pack("<I", 2**32 - 1)), r"ends at byte \d+, inside a number"),
+        (header(1, 0, text("w") + struct.pack("<I", 2**32 - 1)), "has 'w' with 4294967295 dimensions, .* at most 4"),
+        (header(1, 0, entry("w", (1,) * 300_000, 0, 0) + bytes(99)), "has 'w' with 300000 dimensions, .* at most 4"),
+        (
+            header(3, 0, entry("a", (8,), 0, 0) + entry("b", (8,), 0, 32) + entry("c", (8,), 0, 60) + bytes(200)),
+            "has 'c' begin inside another tensor, .* must give each bytes of its own",
+        ),
         (header(0, 2**63, b""), "ends at byte 24, inside a text at byte 24"),
         (header(0, 1, text("a") + struct.pack("<I", 4)), r"ends at byte \d+, inside a number at byte \d+"),
         (header(0, 1, text("a") + struct.pack("<I", 99)), "has a value of type 99"),

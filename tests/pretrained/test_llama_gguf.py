@@ -149,7 +149,8 @@ def test_what_the_file_leaves_out_has_the_defaults_of_the_format(read):
         ({"llama.block_count": [2, 2]}, r"llama.block_count=\[2, 2\], which must be of type int"),
         ({"llama.block_count": None}, "llama.block_count=None, which must be of type int"),
         ({"llama.attention.head_count": 0}, "n_heads=0 must be at least 1"),
-        ({"llama.feed_forward_length": 13}, r"feed_forward.gate.weight of shape \(12, 16\) must be \(13, 16\)"),
+        ({"llama.feed_forward_length": 13}, r"has blk.0.ffn_up.weight of shape \(12, 16\), and .* \(13, 16\)"),
+        ({"llama.block_count": 100_000}, "n_layers=100000 must be at most the 20 tensors of the file"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name(read, change, message):

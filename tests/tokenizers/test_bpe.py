@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from collections import Counter
 from itertools import pairwise
 
@@ -335,6 +336,15 @@ def spoilt(**changes):
         (spoilt(model__merges=[["a", "一"]]), "must be written in GPT-2's byte alphabet"),
         (lambda file: {"model": {}}, "must be a tokenizer.json, with a model, its type and vocab"),
         (lambda file: [], "must be a tokenizer.json"),
+        (spoilt(model__vocab=[]), "must be a tokenizer.json"),
+        (spoilt(added_tokens=[7]), "must be a tokenizer.json"),
+        (spoilt(normalizer="NFC"), "must be a tokenizer.json"),
+        (spoilt(model__merges=[["a"]]), "has ['a'] among its merges, and each must be two tokens"),
+        (spoilt(model__vocab={"a": "1"}), "gives 'a' the id '1', which must be in 0..2147483647"),
+        (spoilt(model__vocab={"a": -1}), "gives 'a' the id -1, which"),
+        (spoilt(model__vocab={"a": 10**30}), f"gives 'a' the id {10**30}, which"),
+        (spoilt(model__vocab={"a": True}), "gives 'a' the id True, which"),
+        (spoilt(added_tokens__0__id=2**40), "the id 1099511627776, which"),
     ],
 )
 def test_a_file_that_asks_for_more_is_refused(tmp_path, tokenizer, spoil, message):
@@ -343,3 +353,16 @@ def test_a_file_that_asks_for_more_is_refused(tmp_path, tokenizer, spoil, messag
     path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
     with pytest.raises(ValueError, match=re.escape(message)):
         BPETokenizer.load(path)
+
+
+def test_json_that_is_nested_too_deep_is_refused(tmp_path):
+    (tmp_path / "tokenizer.json").write_text("[" * 200_000)
+    with pytest.raises(ValueError, match=r"must be a tokenizer\.json"):
+        BPETokenizer.load(tmp_path / "tokenizer.json")
+
+
+def test_a_pattern_that_never_ends_is_refused_in_time():
+    started = time.perf_counter()
+    with pytest.raises(ValueError, match=r"pattern='\(\?:a\|aa\)\+\$' takes too long on a text of 61 characters"):
+        pretokenize("a" * 60 + "b", "(?:a|aa)+$")
+    assert time.perf_counter() - started < 10

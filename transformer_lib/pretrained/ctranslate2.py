@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 VERSION = 6
+_DIMENSIONS = 4  # no layer has more
 TYPES: dict[int, np.dtype] = {
     0: np.dtype("<f4"),
     1: np.dtype("i1"),
@@ -86,7 +87,9 @@ class CTranslate2(Mapping[str, Tensor]):
         return len(self._entries)
 
     def _entry(self, name: str) -> _Entry:
-        shape = tuple(self._number(4) for _ in range(self._number(1)))
+        if (dimensions := self._number(1)) > _DIMENSIONS:
+            raise self._refusal(f"has {name!r} with {dimensions} dimensions", f"have at most {_DIMENSIONS}")
+        shape = tuple(self._number(4) for _ in range(dimensions))
         kind, size = self._number(1), self._number(4)
         if kind not in TYPES:
             raise self._refusal(f"has {name!r} of type {kind}", f"have one of {list(TYPES)}: no other is read here")

@@ -20,6 +20,7 @@ from transformer_lib.pretrained.gguf_formats import FORMATS, Format
 
 _SCALARS = dict(enumerate(("<u1", "<i1", "<u2", "<i2", "<u4", "<i4", "<f4", "?"))) | {10: "<u8", 11: "<i8", 12: "<f8"}
 _STRING, _ARRAY = 8, 9
+_DIMENSIONS = 4  # the most that ggml has
 
 
 class _Entry(NamedTuple):
@@ -64,12 +65,14 @@ class GGUF(Mapping[str, Tensor]):
         alignment = self.metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1:
             raise self._refusal(f"has general.alignment={alignment!r}", "align tensors to a positive number of bytes")
-        data = -(-self._at // alignment) * alignment
-        for name, (shape, format, start) in self._entries.items():
+        data, before = -(-self._at // alignment) * alignment, 0
+        for name, (shape, format, start) in sorted(self._entries.items(), key=lambda item: item[1].start):
             end = data + start + prod(shape) // format.weights * format.stored.itemsize
             if end > len(self._bytes):
                 raise self._cut_short(f"{name!r}, which goes on to byte {end}")
-            self._entries[name] = _Entry(shape, format, data + start)
+            if data + start < before:  # a small file of one tensor under many names would fill the memory
+                raise self._refusal(f"has {name!r} begin inside another tensor", "give each bytes of its own")
+            self._entries[name], before = _Entry(shape, format, data + start), end
 
     def __getitem__(self, name: str) -> Tensor:
         """Return a tensor, in memory of its own."""
@@ -83,12 +86,18 @@ class GGUF(Mapping[str, Tensor]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor, which is not read for it."""
+        return self._entries[name].shape
+
     def format(self, name: str) -> str:
         """Return the name of the format that a tensor has in the file, such as Q4_1."""
         return self._entries[name].format.name
 
     def _entry(self, name: str) -> _Entry:
-        shape = tuple(int(n) for n in self._scalars("<u8", int(self._scalar("<u4"))))[::-1]  # the file's begins inside
+        if (dimensions := int(self._scalar("<u4"))) > _DIMENSIONS:
+            raise self._refusal(f"has {name!r} with {dimensions} dimensions", f"have at most {_DIMENSIONS}")
+        shape = tuple(int(n) for n in self._scalars("<u8", dimensions))[::-1]  # the file's begins inside
         kind, start = int(self._scalar("<u4")), int(self._scalar("<u8"))
         if kind not in FORMATS:
             known = ", ".join(f"{number} ({format.name})" for number, format in FORMATS.items())

@@ -11,7 +11,7 @@ from transformer_lib.models.builders import build_with
 from transformer_lib.models.llama import LlamaConfig, llama
 from transformer_lib.pretrained.gguf import GGUF
 from transformer_lib.pretrained.key_tables import llama_gguf_keys
-from transformer_lib.pretrained.renaming import expand, from_theirs
+from transformer_lib.pretrained.renaming import expand, from_theirs, validate_layers
 from transformer_lib.tokenizers.bpe import BPETokenizer
 from transformer_lib.tokenizers.chat import ChatTemplate, ChatTokenizer
 from transformer_lib.tokenizers.pretokenize import GPT2, GPT2_SINGLE_DIGITS
@@ -40,6 +40,14 @@ def llama_from_gguf(file: GGUF) -> LanguageModel:
         ValueError: If it is no LLaMA, asks for what is not built here, or lacks a tensor or has one too many.
     """
     config = _config(file)
+    validate_layers(config.n_layers, file)
+    sizes = {
+        "token_embd.weight": (config.vocab_size, config.d_model),
+        "blk.0.ffn_up.weight": (config.d_ff, config.d_model),
+    }
+    for name, shape in sizes.items():
+        if name in file and file.shape(name) != shape:
+            raise ValueError(f"path={file.path!r} has {name} of shape {file.shape(name)}, and its sizes say {shape}")
     rows = llama_gguf_keys(config.n_heads, config.n_kv_heads or config.n_heads, tied=config.tied)
     return build_with(llama, config, from_theirs(expand(rows, config.n_layers), file)).eval()
 

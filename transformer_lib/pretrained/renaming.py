@@ -94,6 +94,19 @@ def expand(rows: Iterable[Row], n_layers: int) -> list[Row]:
     ]
 
 
+def validate_layers(n_layers: int, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse a configuration with more layers than a file has tensors, before anything is built of it.
+
+    Args:
+        n_layers: What the configuration says.
+        tensors: What the file has; only their number matters.
+    """
+    if n_layers > len(tensors):
+        raise ValueError(
+            f"n_layers={n_layers} must be at most the {len(tensors)} tensors of the file: each has several"
+        )
+
+
 def from_theirs(rows: Iterable[Row], theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename and transform the tensors of a whole model.
 

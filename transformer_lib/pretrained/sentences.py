@@ -19,7 +19,7 @@ from transformer_lib.models.builders import build_with
 from transformer_lib.models.sentence_encoder import SentenceEncoder, sentence_encoder
 from transformer_lib.pretrained.hugging_face import BERT
 from transformer_lib.pretrained.key_tables import BERT_ENCODER_KEYS
-from transformer_lib.pretrained.renaming import expand, from_theirs, prefixed
+from transformer_lib.pretrained.renaming import expand, from_theirs, prefixed, validate_layers
 from transformer_lib.tokenizers.wordpiece import WordPieceTokenizer
 
 # A constant, and a layer over the first token that these sentence vectors leave out.
@@ -41,7 +41,8 @@ def sentence_encoder_from_files(config: Path, weights: Path) -> SentenceEncoder:
         options: dict[str, Any] = json.loads(config.read_bytes())
         sizes = BertConfig(**{ours: options[theirs] for ours, theirs in BERT.sizes.items()})
         tensors = load_file(weights)
-    except (ValueError, LookupError, TypeError, SafetensorError) as error:
+        validate_layers(sizes.n_layers, tensors)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise ValueError(f"config={str(config)!r} and weights={str(weights)!r} must be whole: {error!r}") from error
     for name, built in {**BERT.built, "position_embedding_type": ("absolute",)}.items():
         if options.get(name, built[0]) not in built:

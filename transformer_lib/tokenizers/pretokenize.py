@@ -29,6 +29,9 @@ CL100K = (
 )
 
 
+_KNOWN = GPT2, GPT2_SINGLE_DIGITS, CL100K
+
+
 def pretokenize(text: str, pattern: str = GPT2) -> list[str]:
     """Cut a text into the pieces that a pattern matches, one after the other; joined, they are the text.
 
@@ -37,14 +40,21 @@ def pretokenize(text: str, pattern: str = GPT2) -> list[str]:
         pattern: A regular expression without capturing groups that matches all of it, piece by piece.
 
     Raises:
-        ValueError: the pattern is no regular expression, or leaves part of the text out.
+        ValueError: the pattern is no regular expression, leaves part of the text out, or takes longer than a second,
+            and a second more for each 100,000 characters: a pattern from elsewhere may never end.
 
     Example:
 
         >>> pretokenize("It's two  words.")
         ['It', "'s", ' two', ' ', ' words', '.']
     """
-    pieces = _compile(pattern).findall(text)
+    try:
+        pieces = _compile(pattern).findall(text, timeout=None if pattern in _KNOWN else 1 + len(text) / 100_000)
+    except TimeoutError:
+        raise ValueError(
+            f"pattern={pattern!r} takes too long on a text of {len(text)} characters: write it without alternatives "
+            "that match alike, such as (?:a|aa)+"
+        ) from None
     if sum(map(len, pieces)) != len(text):
         position = next(i for i, (a, b) in enumerate(zip_longest("".join(pieces), text)) if a != b)
         left_out = f"text[{position}]={text[position]!r}"

@@ -15,6 +15,7 @@ from transformer_lib.tokenizers.bytes import PRINTABLE
 from transformer_lib.tokenizers.pretokenize import GPT2, GPT2_SINGLE_DIGITS
 
 _BYTE_OF = {character: byte for byte, character in PRINTABLE.items()}
+_MOST_TOKENS = 2**31  # ids beyond it fit into no embedding
 _BPE = {"dropout": None, "byte_fallback": False, "ignore_merges": False}
 _BPE |= {"continuing_subword_prefix": None, "end_of_word_suffix": None}
 _WORDPIECE = {"continuing_subword_prefix": "##"}
@@ -31,7 +32,9 @@ def read_bpe(path: str | Path) -> dict[str, Any]:
     file, model, special_tokens = _read(path, "BPE")
     _expect(path, "model", model, _BPE)
     _expect(path, "file", file, {"normalizer": None})
-    merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in model.get("merges", ())]
+    merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in model.get("merges") or ()]
+    if bad := [m for m in merges if not (isinstance(m, list) and len(m) == 2 and all(isinstance(t, str) for t in m))]:
+        raise ValueError(f"path={str(path)!r} has {bad[0]!r} among its merges, and each must be two tokens")
     return {
         "merges": [(from_printable(left), from_printable(right)) for left, right in merges],
         "vocabulary": {from_printable(token): i for token, i in model["vocab"].items() if token not in special_tokens},
@@ -178,13 +181,21 @@ def _read(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Any], 
         file = {"added_tokens": [], "normalizer": None, "pre_tokenizer": None, **json.loads(Path(path).read_bytes())}
         model = file["model"]
         found, _ = model["type"], model["vocab"]
-    except (ValueError, KeyError, TypeError) as error:
+        special_tokens = {token["content"]: token["id"] for token in file["added_tokens"]}
+        for part in (file, model, model["vocab"], file["normalizer"] or {}, file["pre_tokenizer"] or {}):
+            part.keys()
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"path={str(path)!r} must be a tokenizer.json, with a model, its type and vocab") from error
     if found != kind:
         raise ValueError(f"path={str(path)!r} must hold a {kind} model, and holds {found}: load it with that class")
     for token in file["added_tokens"]:
         _expect(path, f"added token {token['content']!r}", token, _ADDED_TOKEN)
-    return file, model, {token["content"]: token["id"] for token in file["added_tokens"]}
+    for token, index in [*model["vocab"].items(), *special_tokens.items()]:
+        if type(index) is not int or not 0 <= index < _MOST_TOKENS or not isinstance(token, str):
+            raise ValueError(
+                f"path={str(path)!r} gives {token!r} the id {index!r}, which must be in 0..{_MOST_TOKENS - 1}"
+            )
+    return file, model, special_tokens
 
 
 def _write(path: str | Path, model: Mapping, special_tokens: Mapping[str, int], **steps: Mapping | None) -> None:

@@ -74,6 +74,8 @@ def load(folder: str | Path) -> Any:
         name = described.pop("model", None) or described.pop("config")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged, or no configuration ({error!r}): make it again") from error
+    if isinstance(n_layers := described.get("n_layers"), int) and n_layers > len(stored):
+        raise ValueError(f"{path} has n_layers={n_layers}, and there are {len(stored)} tensors: make it again")
     tensors = {_named_now(key): x.to(default) if x.is_floating_point() else x for key, x in stored.items()}
     # An older file has the name of the configuration only, which may have two builders: the tensors tell which.
     builds = [build for key, build in builders().items() if name in (key, build.config_class.__name__)]
