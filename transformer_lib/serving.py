@@ -113,6 +113,6 @@ def next_tokens(
     tables.extend(running)
     at = tables.positions[:, None]
     tokens = torch.tensor([[texts[number][place]] for number, place in zip(running, at[:, 0].tolist(), strict=True)])
-    seen = torch.arange(cache[0].length + 1) <= at  # (B, S): no further than the text goes
+    seen = torch.arange(int(at.max()) + 1) <= at  # (B, S): no further than the text goes
     logits = model(tokens, positions=at, mask=seen[:, None, None], cache=cache)
     return logits[:, 0].argmax(dim=-1).tolist()
