@@ -70,6 +70,7 @@ lock: ## compile the hashed locks anew from requirements*.in (needs uv)
 	echo torch | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --excludes - requirements-test.in -o requirements-test.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-lab.in -o requirements-lab.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-bench.in -o requirements-bench.lock
+	$(PY) tools/constraints.py
 
 clean: ## remove what was built, and the virtual environment
 	rm -rf _build .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
