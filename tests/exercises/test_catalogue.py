@@ -71,7 +71,8 @@ def assert_readable(verdict):
 
 
 def test_every_file_of_exercises_belongs_to_a_chapter():
-    engine = {"__init__", "attempts", "comparing", "engine", "guard", "questions", "showing", "values", "verdicts"}
+    engine = {"__init__", "attempts", "comparing", "engine", "guard", "mutants", "questions", "recognizing", "showing"}
+    engine |= {"values", "verdicts"}
     files = {path.stem for path in (ROOT / "transformer_lib/exercises").glob("*.py")}
     assert files - engine == set(CHAPTERS.values())
 
@@ -191,7 +192,7 @@ def test_an_unforeseen_value_earns_the_general_hint_and_learns_nothing(one):
 
 @each_function
 def test_inputs_come_fresh_for_every_call(one):
-    """A reference that spoils its arguments after use is still right, which the reader is told."""
+    """A reference that spoils its arguments after use still gives what is right, and the reader is told both."""
 
     def spoils(*arguments):
         result = copy.deepcopy(one.reference(*arguments))
@@ -202,7 +203,7 @@ def test_inputs_come_fresh_for_every_call(one):
                 argument.clear()
         return result
 
-    assert diagnose(one.id, spoils).status == "correct"
+    assert diagnose(one.id, spoils).status in ("correct", "edits")
 
 
 @each_function

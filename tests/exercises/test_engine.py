@@ -90,8 +90,13 @@ def test_a_foreseen_exception_is_a_mistake_too():
     assert scaled.diagnose(picky).mistake == "an empty list refused"
 
 
-def test_a_mistake_only_on_some_inputs_is_not_that_mistake():
+def test_a_mistake_is_recognized_where_it_explains_the_failures():
     verdict = scaled.diagnose(lambda v, f: factor_added(v, f) if len(v) > 1 else scaled(v, f))
+    assert (verdict.status, verdict.mistake) == ("mistake", "factor added")
+
+
+def test_a_mistake_that_does_not_explain_the_failures_is_not_recognized():
+    verdict = scaled.diagnose(lambda v, f: factor_added(v, f) if len(v) < 9 else [v[0] ** 3 + 1, *scaled(v[1:], f)])
     assert (verdict.status, verdict.mistake) == ("different", None)
 
 
@@ -250,7 +255,7 @@ def test_an_endless_loop_is_told_from_a_wrong_answer():
         "Either a loop never ends, or there is a way with less work."
     )
     assert "on input 3 of 3,\nthe 2 before having come out right:\n" in told(slow)
-    assert scaled.diagnose(slow_and_wrong).status == "different"
+    assert scaled.diagnose(slow_and_wrong).mistake == "the first left out"
     assert time.monotonic() - started < 60
 
 
@@ -273,7 +278,10 @@ def test_inputs_that_are_edited_are_fresh_the_next_time():
             values[i] *= factor
         return values
 
-    note = "01.scaled: correct.\nIt changes values in place, though, and the caller may still need what was\nthere."
+    note = (
+        "01.scaled: the results are right.\n"
+        "It changes values in place, though, and the caller may still need what was\nthere."
+    )
     assert told(edits) == note
     assert told(edits) == note
     assert told(scaled) == "01.scaled: correct."
@@ -284,6 +292,8 @@ def test_inputs_that_are_edited_are_fresh_the_next_time():
         return result
 
     assert told(edits_a_little) == note
+    verdict = scaled.diagnose(edits)
+    assert (verdict.status, verdict.edited) == ("edits", ("values",))
 
 
 def test_nothing_an_answer_prints_is_seen(capsys):
@@ -303,7 +313,9 @@ def test_a_stub_is_unattempted(stub):
 
 
 def test_a_function_that_forgets_to_return_is_told_so():
-    assert told(lambda values, factor: print(values)) == "01.scaled: not attempted yet (the function returns None)."
+    prints = "01.scaled: not attempted yet (the function prints, and returns None)."
+    assert told(lambda values, factor: print(values)) == prints
+    assert told(lambda values, factor: values.sort()) == "01.scaled: not attempted yet (the function returns None)."
 
 
 def test_half_a_stub_is_an_attempt():

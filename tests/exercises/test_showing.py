@@ -1,5 +1,6 @@
 """What is shown is short, stays within a line, has the difference in it, and is the same everywhere."""
 
+import ast
 import math
 
 import numpy as np
@@ -9,8 +10,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from transformer_lib.exercises.comparing import first_difference
-from transformer_lib.exercises.showing import LINE, describe, number, show, show_call, show_pair
+from transformer_lib.exercises.comparing import first_difference, same
+from transformer_lib.exercises.showing import LINE, call_code, describe, number, show, show_call, show_pair
 from transformer_lib.exercises.values import Raised, plain
 from transformer_lib.exercises.verdicts import WIDTH
 
@@ -153,12 +154,47 @@ def test_a_call_can_be_pasted():
     assert eval(show_call("sorted", {"x": [3, 1]})) == [1, 3]
 
 
-def test_a_call_that_is_too_long_is_spread():
-    call = show_call("f", {"table": plain(np.zeros((2, 2), int)), "words": ["word"] * 30, "n": 2})
+def test_a_call_of_some_lines_is_code():
+    call = show_call("f", {"table": plain(np.zeros((2, 2), int)), "words": ["word"] * 12, "n": 2})
+    assert call == (
+        "table = np.array([[0, 0],\n"
+        "                  [0, 0]])\n"
+        "words = ['word', 'word', 'word', 'word', 'word', 'word', 'word',\n"
+        "         'word', 'word', 'word', 'word', 'word']\n"
+        "n = 2\n"
+        "f(table, words, n)"
+    )
+    assert eval_last(call, f=lambda table, words, n: (table.shape, len(words), n)) == ((2, 2), 12, 2)
+
+
+def eval_last(code, **names):
+    """Run the lines of a code and return what the last one gives."""
+    names |= {"np": np, "torch": torch}
+    tree = ast.parse(code)
+    exec(compile(ast.Module(tree.body[:-1], []), "code", "exec"), names)
+    return eval(ast.unparse(tree.body[-1]), names)
+
+
+@settings(max_examples=30)
+@given(values, values)
+@example(np.zeros((0, 3)), math.nan)
+@example(np.arange(60).reshape(3, 4, 5), [[1, [2.5]], "a" * 100])
+def test_every_call_is_complete_as_code(one, other):
+    one, other = plain(one), plain(other)
+    code = call_code("f", {"x": one, "y": other})
+    again = plain(eval_last(code, f=lambda x, y: (x, y)))
+    assert same(again, (one, other), rtol=1e-4)
+
+
+def test_a_call_that_is_too_long_is_shown_in_part():
+    call = show_call("f", {"table": plain(np.zeros((20, 2), int)), "words": ["word"] * 300, "n": 2})
     assert call == (
         "f(table, words, n), where\n"
-        "table is an array of shape (2, 2):\n    [[0, 0],\n     [0, 0]]\n"
-        "words = ['word', 'word', 'word', 'word', 'word', 'word', 'word', …]\n"
+        "table is an array of shape (20, 2):\n"
+        "    [[0, 0],\n     [0, 0],\n     [0, 0],\n     [0, 0],\n     [0, 0],\n     [0, 0],\n     [0, 0],\n"
+        "     [0, 0],\n     …]\n"
+        "words is a list of length 300:\n"
+        "    ['word', 'word', 'word', 'word', 'word', 'word', 'word', …]\n"
         "n = 2"
     )
     assert max(map(len, call.splitlines())) <= WIDTH - 4

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from transformer_lib.exercises.comparing import same
-from transformer_lib.exercises.guard import Stopped
+from transformer_lib.exercises.guard import Stopped, printed
 from transformer_lib.exercises.values import Opaque, Raised, plain, with_article
 from transformer_lib.exercises.verdicts import WIDTH
 
@@ -22,10 +22,11 @@ _NOT_THEIRS = (sysconfig.get_paths()["stdlib"], str(Path(__file__).parents[1]), 
 
 @dataclasses.dataclass(frozen=True)
 class Attempt:
-    """What one call gave, as a plain value or a `Raised`, and which of its arguments it changed."""
+    """What one call gave, as a plain value or a `Raised`, which of its arguments it changed, and what it printed."""
 
     result: Any
     edited: tuple[int, ...] = ()
+    printed: str = ""
 
 
 def attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Attempt:
@@ -39,7 +40,7 @@ def attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Attempt
         result = _raised(exception)
     after = [plain_or_opaque(argument) for argument in given]
     edited = [i for i in range(len(given)) if not same(before[i], after[i], rtol=0.0, atol=0.0)]
-    return Attempt(result, tuple(edited))
+    return Attempt(result, tuple(edited), printed())
 
 
 def plain_or_opaque(value: Any) -> Any:

@@ -1,9 +1,9 @@
 """Exercises that know the wrong answers people give.
 
 An exercise is a reference, inputs, and mistakes. A mistake is a function like any other: its name names it, its
-docstring is the hint it earns. An answer that agrees with the reference on every input is correct; one that agrees with
-a mistake on every input has made that mistake; of any other, the smallest input on which it differs is shown. The
-reference never is.
+docstring is the hint it earns. An answer that agrees with the reference on every input is correct. A mistake that gives
+the answer's results wherever these are wrong explains it; if none does, what can be seen in the numbers may (see
+`detectors`). Otherwise the smallest input on which the answer differs is shown. The reference never is.
 
     @exercise("01.bigram_counts", inputs=token_sequences)
     def bigram_counts(tokens, vocab_size): ...
@@ -12,28 +12,41 @@ reference never is.
     def rows_and_columns_swapped(tokens, vocab_size):
         \"\"\"Row i should say what follows token i. Yours says what comes before it.\"\"\"
         return bigram_counts(tokens, vocab_size).T
+
+    @bigram_counts.mistake(distance={"two": 2, "three": 3})
+    def not_the_next(tokens, vocab_size, *, distance):
+        \"\"\"You count tokens that are {distance} places apart. Which token follows another one?\"\"\"
+        ...
 """
 
+import contextlib
 import dataclasses
 import functools
+import importlib
 import inspect
+import itertools
 import textwrap
+import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from transformer_lib.exercises.attempts import Attempt, attempt, plain_or_opaque, validate_signature
 from transformer_lib.exercises.comparing import Place, first_difference, holds, same
+from transformer_lib.exercises.detectors import advise, detect, detect_mutant, situation
 from transformer_lib.exercises.guard import Ending, run_guarded
 from transformer_lib.exercises.questions import Question
-from transformer_lib.exercises.showing import describe, show, show_call, show_pair
+from transformer_lib.exercises.recognizing import Candidate, Evidence, Explanation
+from transformer_lib.exercises.showing import call_code, describe, show, show_call, show_pair
 from transformer_lib.exercises.values import Opaque, Raised, plain
-from transformer_lib.exercises.verdicts import Status, Verdict, verdict
+from transformer_lib.exercises.verdicts import WIDTH, Example, Status, Verdict, verdict
 
 __all__ = ["Exercise", "Mistake", "Question", "exercise"]  # what a chapter's exercises are written with
 
+SECONDS_TO_RECOGNIZE = 2.0  # changed references may loop forever
+MOST_PRINTED = 8  # lines
 Inputs: TypeAlias = Callable[[np.random.Generator], Iterable[tuple[Any, ...]]]
 
 
@@ -44,6 +57,16 @@ class Mistake:
     name: str
     wrong: Callable[..., Any]
     hint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was recognized in a wrong answer: its name, or "", what is said of it, and where it does not hold."""
+
+    name: str
+    hint: str
+    foreseen: bool = False
+    unexplained: Sequence[int] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,6 +83,7 @@ class Exercise:
         atol: absolute tolerance of the same.
         compare: says of an expected and a given result, both as `plain` has them, whether they agree. Default: equal by
             value, integers and shapes exactly, nested lists as arrays.
+        forbidden: functions that an answer must not call, "torch.nn.functional.layer_norm".
         mistakes: what people answer instead; added by `mistake`.
     """
 
@@ -71,20 +95,40 @@ class Exercise:
     rtol: float = 1e-5
     atol: float = 1e-8
     compare: Callable[[Any, Any], bool] | None = None
+    forbidden: Sequence[str] = ()
     mistakes: list[Mistake] = dataclasses.field(default_factory=list)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the reference."""
         return self.reference(*args, **kwargs)
 
-    def mistake(self, wrong: Callable[..., Any]) -> Callable[..., Any]:
-        """Add a mistake, named by the function's name, with its docstring as the hint; return the function."""
+    def mistake(self, wrong: Callable[..., Any] | None = None, /, **family: Any) -> Callable[..., Any]:
+        """Add a mistake, named by the function's name, with its docstring as the hint; return the function.
+
+        Args:
+            wrong: a function with the reference's arguments, and besides, by keyword only, those of its family.
+            family: for each of these arguments the values that it may have, as a list, or as a dict from what the hint
+                calls them. The hint, and the function's name, may say `{argument}`.
+        """
+        if wrong is None:
+            return functools.partial(self.mistake, **family)
         hint, parameters = inspect.getdoc(wrong), list(inspect.signature(wrong).parameters)
         if not hint:
             raise ValueError(f"{wrong.__name__} has no docstring: a mistake of {self.id} needs one, its hint")
-        if parameters != self.parameters:
+        if parameters != [*self.parameters, *family]:
             raise ValueError(f"{wrong.__name__} takes {parameters}: a mistake of {self.id} takes {self.parameters}")
-        self.mistakes.append(Mistake(wrong.__name__.strip("_").replace("_", " "), wrong, hint))
+        name = wrong.__name__.strip("_").replace("_", " ")
+        values = [of.items() if isinstance(of, dict) else [(str(one), one) for one in of] for of in family.values()]
+        for member in itertools.product(*values):
+            words = dict(zip(family, (word for word, _ in member), strict=True))
+            called = functools.partial(wrong, **dict(zip(family, (value for _, value in member), strict=True)))
+            self.mistakes.append(
+                Mistake(
+                    f"{name}: {', '.join(words.values())}" if words else name,
+                    called if words else wrong,
+                    hint.format(**words) if words else hint,
+                )
+            )
         return wrong
 
     @property
@@ -105,59 +149,138 @@ class Exercise:
             raise ValueError(f"inputs of {self.id} must yield tuples of its arguments, {self.parameters}, at least one")
         return sorted(cases, key=lambda case: _size(plain(case)))
 
+    @functools.cached_property
+    def expected(self) -> list[Any]:
+        """What the reference returns on each input."""
+        return self._results(self.reference)
+
     def diagnose(self, answer: Any) -> Verdict:
         """Find out whether an answer is right, and if it is not, what was thought."""
         if answer is ... or answer is None:
             return self._say("unattempted", "not attempted yet.")
         if not callable(answer):
             return self._not_a_function(answer)
+        expected = self.expected  # before the clock runs
         calls: list[Callable[[], Any]] = [functools.partial(validate_signature, answer, self.parameters)]
         calls += [functools.partial(attempt, answer, case) for case in self.cases]
-        found, ending = run_guarded(calls, seconds=self.seconds)
+        with _watched(self.forbidden) as used:
+            found, ending = run_guarded(calls, seconds=self.seconds)
         complaint, attempts = found[0] if found else "", found[1:]
         if ending is Ending.INTERRUPTED:
             return self._say("interrupted", "stopped.")
         if complaint:
-            return self._say("unusable", complaint)
-
+            return self._say("unusable", complaint, hint=complaint)
+        if used:
+            hint = f"It calls {used[0]}, and to write what that does is the exercise."
+            return self._say("forbidden", "not yet.", hint, hint=hint)
         results = [one.result for one in attempts]
-        complete = len(results) == len(self.cases)
-        if complete and all(map(_is_stub, results)):
-            returns = " (the function returns None)" if None in results else ""
-            return self._say("unattempted", f"not attempted yet{returns}.")
-        expected = self._results(self.reference)
-        wrong = [i for i, result in enumerate(results) if not self._agree(expected[i], result)]
-        if wrong and complete:
-            for mistake in self.mistakes:
-                if all(map(self._agree, self._results(mistake.wrong), results)):
-                    return self._say("mistake", f"{mistake.name}.", mistake.hint, mistake=mistake.name, hint=mistake.hint)
-        if wrong:
-            rights = len(results) - len(wrong)
-            head = f"right on {rights} of {len(self.cases)} inputs." if rights else "not yet."
-            return self._unforeseen(head, wrong[0], expected[wrong[0]], results[wrong[0]])
-        return self._correct(attempts) if complete else self._too_slow(len(results), ending)
+        if len(results) == len(self.cases) and all(map(_is_stub, results)):
+            return self._unattempted(attempts)
+        seen = Evidence(self.cases, self.parameters, expected, results, self._agree, self.reference)
+        if seen.wrong:
+            return self._wrong(seen, attempts)
+        return self._correct(attempts) if len(results) == len(self.cases) else self._too_slow(len(results), ending)
+
+    def _unattempted(self, attempts: list[Attempt]) -> Verdict:
+        returns = ""
+        if any(one.result is None for one in attempts):
+            returns = (
+                " (the function prints, and returns None)" if attempts[0].printed else " (the function returns None)"
+            )
+        return self._say("unattempted", f"not attempted yet{returns}.")
 
     def _correct(self, attempts: list[Attempt]) -> Verdict:
-        edited = [self.parameters[i] for i in sorted({i for one in attempts for i in one.edited})]
-        note = f"It changes {' and '.join(edited)} in place, though, and the caller may still need what was there."
-        return self._say("correct", "correct.", note if edited else "")
+        edited = self._edited(attempts)
+        seen = {"rights": len(attempts), "inputs": len(attempts), "printed": attempts[0].printed}
+        if not edited:
+            return self._say("correct", "correct.", **seen)
+        hint = f"It changes {' and '.join(edited)} in place, though, and the caller may still need what was there."
+        return self._say("edits", "the results are right.", hint, hint=hint, edited=edited, **seen)
 
-    def _unforeseen(self, head: str, i: int, expected: Any, given: Any) -> Verdict:
-        if isinstance(given, Raised) and not isinstance(expected, Raised):
+    def _edited(self, attempts: list[Attempt]) -> tuple[str, ...]:
+        return tuple(self.parameters[i] for i in sorted({i for one in attempts for i in one.edited}))
+
+    def _wrong(self, seen: Evidence, attempts: list[Attempt]) -> Verdict:
+        found = self._recognize(seen)
+        i = self._telling(seen, found.unexplained or seen.wrong)
+        example, lines = self._example(seen, i)
+        given, rights, printed = seen.given[i], len(seen.given) - len(seen.wrong), attempts[i].printed
+        facts: dict[str, Any] = {"hint": found.hint, "example": example, "printed": printed}
+        facts |= {"rights": rights, "inputs": len(self.cases), "edited": self._edited(attempts)}
+        if found.name:
+            shown = [] if found.foreseen and not found.unexplained else lines
+            besides = "Besides, it is wrong in another way on this input:" if found.unexplained else ""
+            texts = [found.hint, besides, *shown, _said(printed)]
+            return self._say("mistake", f"{found.name}.", *texts, mistake=found.name, **facts)
+        head = f"right on {rights} of {len(self.cases)} inputs." if rights else "not yet."
+        advice = given.advice if isinstance(given, Opaque) else ""
+        if isinstance(given, Raised) and not isinstance(seen.expected[i], Raised):
+            status: Status = "raised"
             head += f" The smallest input on which it raises {given.kind}:"
+        else:
+            status = "different"
+            head += " The smallest input on which it differs:"
+        return self._say(status, head, *lines, advice, found.hint, self.hint, _said(printed), **facts)
+
+    def _recognize(self, seen: Evidence) -> Finding:
+        """Find the thought that explains the answer: a foreseen mistake, two of them, or what can be seen in it."""
+        known = [Candidate(one.name, one.hint, functools.partial(self._of, one)) for one in self.mistakes]
+        best = seen.best(known)
+        if best and (len(best) == 1 or best[0].exact):
+            return Finding(best[0].candidate.name, best[0].candidate.hint, foreseen=True)
+        if best:
+            return _either(*best[:2])
+        for detector in (detect, detect_mutant):
+            detected, _ = run_guarded([functools.partial(detector, seen)], seconds=SECONDS_TO_RECOGNIZE)
+            if detected and (one := detected[0]):
+                return Finding(one.candidate.name, one.candidate.hint)
+            if two := seen.pair(known):
+                return _both(*two)
+        if most := seen.most(known):
+            return Finding(most.candidate.name, most.candidate.hint, foreseen=True, unexplained=most.unexplained)
+        raised = next((seen.given[i] for i in seen.wrong if isinstance(seen.given[i], Raised)), None)
+        return Finding("", (advise(raised) if raised else "") or situation(seen))
+
+    def _of(self, mistake: Mistake, i: int) -> Any:
+        """What a mistake returns on input i."""
+        if mistake.name not in self._answers:
+            self._answers[mistake.name] = self._results(mistake.wrong)
+        return self._answers[mistake.name][i]
+
+    @functools.cached_property
+    def _answers(self) -> dict[str, list[Any]]:
+        return {}
+
+    def _telling(self, seen: Evidence, among: Sequence[int]) -> int:
+        """The smallest input that tells something: one on which not everything is the same number."""
+        for i in among:
+            arguments = plain(self.cases[i])
+            if isinstance(seen.given[i], Raised) or _size(arguments) > 40:
+                break
+            if len(set(map(repr, _leaves(arguments)))) > 1 and any(_leaves(seen.expected[i])):
+                return i
+        return among[0]
+
+    def _example(self, seen: Evidence, i: int) -> tuple[Example, list[str]]:
+        """The call on input i with what it gives, as data and as paragraphs."""
+        expected, given = seen.expected[i], seen.given[i]
+        call, code = _indented(show_call(self.name, self._arguments(i))), call_code(self.name, self._arguments(i))
+        if isinstance(given, Raised) and not isinstance(expected, Raised):
             error = f"{show(given)}\nin {given.line}" if given.line else show(given)
-            return self._say("raised", head, self._call(i), _indented(error), self.hint)
+            return Example(code, show(expected), show(given)), [call, _indented(error)]
         at: Place | None = None
         if isinstance(expected, Raised):
             expected = Raised(expected.kind)
         else:
             at = first_difference(expected, given, rtol=self.rtol, atol=self.atol)
-        ours, theirs = map(_indented, show_pair(expected, given, at or ()))
+        ours, theirs = show_pair(expected, given, at or ())
         where = f", different at [{', '.join(map(show, at))}]" if at else ""
-        pair = f"expected, {describe(expected)}:\n{ours}\nyours, {describe(given)}{where}:\n{theirs}"
-        advice = given.advice if isinstance(given, Opaque) else ""
-        head += " The smallest input on which it differs:"
-        return self._say("different", head, self._call(i), _indented(pair), advice, self.hint)
+        pair = f"expected, {describe(expected)}:\n{_indented(ours)}\n"
+        pair += f"yours, {describe(given)}{where}:\n{_indented(theirs)}"
+        return Example(code, ours, theirs, at or ()), [call, _indented(pair)]
+
+    def _arguments(self, i: int) -> dict[str, Any]:
+        return dict(zip(self.parameters, plain(self.cases[i]), strict=True))
 
     def _too_slow(self, rights: int, ending: Ending) -> Verdict:
         head = (
@@ -165,8 +288,9 @@ class Exercise:
         )
         head += f", the {rights} before having come out right:" if rights else ":"
         stuck = "It could not be stopped and goes on in the background: restart the kernel."
-        advice = "Either a loop never ends, or there is a way with less work."
-        return self._say("too slow", head, self._call(rights), advice, stuck if ending is Ending.STUCK else "")
+        hint = "Either a loop never ends, or there is a way with less work."
+        call, still = _indented(show_call(self.name, self._arguments(rights))), stuck if ending is Ending.STUCK else ""
+        return self._say("too slow", head, call, hint, still, hint=hint, rights=rights, inputs=len(self.cases))
 
     def _not_a_function(self, answer: Any) -> Verdict:
         given, _ = run_guarded([functools.partial(plain_or_opaque, answer)], seconds=self.seconds)
@@ -205,6 +329,63 @@ def exercise(exercise_id: str, *, inputs: Inputs, **options: Any) -> Callable[[C
         options: other attributes of `Exercise`.
     """
     return lambda reference: Exercise(exercise_id, reference, inputs, **options)
+
+
+def _either(one: Explanation, other: Explanation) -> Finding:
+    """Two thoughts that explain the answer equally well."""
+    hint = f"Two thoughts lead to your results. {one.candidate.hint}\n\nOr else: {other.candidate.hint}"
+    return Finding(f"{one.candidate.name}, or {other.candidate.name}", hint, foreseen=True)
+
+
+def _both(one: Explanation, other: Explanation) -> Finding:
+    """Two thoughts that explain the answer together."""
+    hint = f"Two things at once. {one.candidate.hint}\n\nAnd besides: {other.candidate.hint}"
+    return Finding(f"{one.candidate.name}, and {other.candidate.name}", hint, foreseen=True)
+
+
+@contextlib.contextmanager
+def _watched(names: Sequence[str]) -> Iterator[list[str]]:
+    """Note which of these functions are called from another thread than this one."""
+    used: list[str] = []
+    this, before = threading.current_thread(), []
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        home = importlib.import_module(module)
+        before.append((home, attribute, getattr(home, attribute)))
+        setattr(home, attribute, _noted(name, getattr(home, attribute), used, this))
+    try:
+        yield used
+    finally:
+        for home, attribute, function in before:
+            setattr(home, attribute, function)
+
+
+def _noted(name: str, function: Callable[..., Any], used: list[str], this: threading.Thread) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def noted(*arguments: Any, **options: Any) -> Any:
+        if threading.current_thread() is not this:
+            used.append(name)
+        return function(*arguments, **options)
+
+    return noted
+
+
+def _said(printed: str) -> str:
+    """What an answer printed on the input that is shown, as a paragraph."""
+    lines = [line[: WIDTH - 4] for line in printed.splitlines() if line.strip()]
+    more = ["…"] if len(lines) > MOST_PRINTED else []
+    return _indented("\n".join(["It prints:", *lines[:MOST_PRINTED], *more])) if lines else ""
+
+
+def _leaves(value: Any) -> list[Any]:
+    """The numbers and texts in a plain value."""
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist()
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return list(value) if isinstance(value, str | set) else [value]
 
 
 def _indented(text: str) -> str:

@@ -13,7 +13,7 @@ from transformer_lib.exercises.values import Opaque, Raised, TensorCopy, with_ar
 from transformer_lib.exercises.verdicts import WIDTH
 
 LINE = WIDTH - 12  # what is left of a line between its indentation and the brackets of a table
-ROWS, ITEMS = 8, 12
+ROWS, ITEMS, MOST_LINES = 8, 12, 14
 
 
 def describe(value: Any) -> str:
@@ -105,24 +105,62 @@ def show_pair(expected: Any, given: Any, at: Sequence[Any]) -> tuple[str, str]:
 
 
 def show_call(name: str, arguments: dict[str, Any]) -> str:
-    """Return the call of a function with these plain arguments, ready to be pasted where it fits on one line."""
-    call = f"{name}({', '.join(_made(value, LINE) for value in arguments.values())})"
-    if len(call) <= WIDTH - 4 and "\n" not in call:
-        return call
+    """Return the call of a function with these plain arguments as code, or, where it is long, as a view of it."""
+    code = call_code(name, arguments)
+    if len(code.splitlines()) <= MOST_LINES and max(map(len, code.splitlines())) <= WIDTH - 4:
+        return code
     lines = [f"{name}({', '.join(arguments)}), where"]
     for key, value in arguments.items():
-        text = _made(value, LINE - len(key))
+        text = _made(value)
         in_lines = f"{key} is {describe(value)}:\n{textwrap.indent(show(value), '    ')}"
-        lines.append(in_lines if "\n" in text else f"{key} = {text}")
+        lines.append(in_lines if "\n" in text or len(text) > LINE - len(key) else f"{key} = {text}")
     return "\n".join(lines)
 
 
-def _made(value: Any, width: int) -> str:
-    """Show a value as the Python that makes it."""
-    if not isinstance(value, np.ndarray):
-        return show(value, width=width)
-    maker = "torch.tensor" if isinstance(value, TensorCopy) else "np.array"
-    return f"{maker}({show(value, width=width - len(maker))})"
+def call_code(name: str, arguments: dict[str, Any]) -> str:
+    """Return the call of a function with these plain arguments, complete and ready to be run."""
+    call = f"{name}({', '.join(map(_made, arguments.values()))})"
+    if len(call) <= WIDTH - 4 and "\n" not in call:
+        return call
+    lines = [f"{key} = {_made(value, len(key) + 3)}" for key, value in arguments.items()]
+    return "\n".join([*lines, f"{name}({', '.join(arguments)})"])
+
+
+def _made(value: Any, indent: int = 0) -> str:
+    """Return the Python that makes a plain value, in as many lines as it takes."""
+    if isinstance(value, np.ndarray):
+        module, maker = ("torch", "torch.tensor") if isinstance(value, TensorCopy) else ("np", "np.array")
+        if value.size == 0:
+            kind = {"i": f", dtype={module}.int64", "b": f", dtype={module}.bool"}.get(value.dtype.kind, "")
+            return f"{module}.zeros({value.shape}{kind})"
+        return f"{maker}({_literal(value.tolist(), indent + len(maker) + 1)})"
+    return _literal(value, indent)
+
+
+def _literal(value: Any, indent: int) -> str:
+    match value:
+        case float() | complex() if value == value and abs(value) != math.inf:
+            return number(value, 6)
+        case float():
+            return f'float("{value}")'
+        case list() | tuple():
+            brackets = "[]" if isinstance(value, list) else ("(", ",)" if len(value) == 1 else ")")
+            parts = [_literal(item, indent + 1) for item in value]
+            line = ", ".join(parts)
+            if any(isinstance(item, list) for item in value):
+                line = (",\n" + " " * (indent + 1)).join(parts)
+            elif len(line) > WIDTH - 8 - indent:
+                line = textwrap.fill(line, WIDTH - 8 - indent, break_long_words=False, break_on_hyphens=False)
+                line = line.replace("\n", "\n" + " " * (indent + 1))
+            return brackets[0] + line + brackets[1]
+        case np.ndarray():
+            return _made(value, indent)
+        case dict():
+            return "{" + ", ".join(f"{key!r}: {_literal(item, indent)}" for key, item in value.items()) + "}"
+        case Opaque():
+            return show(value)
+        case _:
+            return repr(value)
 
 
 def _item(key: Any, item: Any, at: Sequence[Any], digits: int, width: int) -> str:

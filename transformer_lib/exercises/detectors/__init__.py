@@ -1,0 +1,77 @@
+"""What can be seen in a wrong answer of any exercise: a sign, a factor, an axis, a place too far.
+
+A detector makes candidates (see `recognizing`) of what is expected: its transpose, its double, what the reference
+returns when an argument is forgotten, or one of its operators is another. They count where they explain every
+failure, as a foreseen mistake does. What is said is a fact about the reader's numbers; where the thought behind it is a
+guess, it says "it looks as if".
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from transformer_lib.exercises.attempts import attempt
+from transformer_lib.exercises.detectors.fitted import fitted
+from transformer_lib.exercises.detectors.of_a_value import detect_in_value
+from transformer_lib.exercises.detectors.of_an_exception import advise
+from transformer_lib.exercises.detectors.of_arguments import of_arguments
+from transformer_lib.exercises.detectors.of_results import of_results
+from transformer_lib.exercises.detectors.steps import NOTHING
+from transformer_lib.exercises.detectors.where import situation
+from transformer_lib.exercises.mutants import mutants
+from transformer_lib.exercises.recognizing import ENOUGH, Candidate, Evidence, Explanation, weigh
+from transformer_lib.exercises.showing import number
+from transformer_lib.exercises.values import Opaque, Raised
+
+__all__ = ["advise", "detect", "detect_in_value", "detect_mutant", "situation"]
+
+
+def detect(seen: Evidence) -> Explanation | None:
+    """Return the best of what can be seen in the results, and in the reference's on other arguments."""
+    wrong = seen.wrong
+    for source in (of_results, fitted, of_arguments):
+        found = [one for each in source(seen) if (one := seen.explain(each, strict=True, among=wrong))]
+        if best := _best(found):
+            return _with_numbers(best, seen)
+    return None
+
+
+def detect_mutant(seen: Evidence) -> Explanation | None:
+    """Return the change of one token of the reference that gives the reader's results, if there is one."""
+    wrong = seen.wrong
+    results = {repr(seen.given[i]) for i in wrong}
+    hopeless = any(isinstance(seen.given[i], Opaque | Raised) for i in wrong) or (len(results) == 1 and len(wrong) > 2)
+    if seen.reference is None or hopeless:
+        return None
+    telling = next((i for i in wrong if weigh(seen.expected[i], seen.given[i]) >= ENOUGH), wrong[0])
+    found = []
+    for said, mutant in mutants(seen.reference):
+        hint = f"It looks as if one thing were different: your results come out where {said}. Is it so in yours?"
+        candidate = Candidate(said.replace("`", ""), hint, functools.partial(_call, seen, mutant))
+        if one := seen.explain(candidate, strict=True, among=sorted(wrong, key=lambda i: i != telling)):
+            found.append(one)
+    return _best(found)
+
+
+def _call(seen: Evidence, function: Callable[..., Any], i: int) -> Any:
+    result = attempt(function, seen.cases[i]).result
+    return NOTHING if isinstance(result, Raised) and not isinstance(seen.expected[i], Raised) else result
+
+
+def _best(found: list[Explanation]) -> Explanation | None:
+    good = [one for one in found if one.convincing and one.weight >= ENOUGH and len(one.handled) <= len(one.explained)]
+    return min(good, key=lambda one: one.rank, default=None)
+
+
+def _with_numbers(one: Explanation, seen: Evidence) -> Explanation:
+    """Fill a pair of the reader's numbers into what is said, the most telling one."""
+    hint = one.candidate.hint
+    if "{given}" in hint:
+        i = max(one.explained, key=lambda i: weigh(seen.expected[i], seen.given[i]))
+        ours, theirs = (np.ravel(np.array(value, float)) for value in (seen.expected[i], seen.given[i]))
+        k = int(np.argmax(np.abs(theirs - ours))) if ours.shape == theirs.shape else 0
+        hint = hint.replace("{given}", number(theirs[k].item())).replace("{expected}", number(ours[k].item()))
+    return dataclasses.replace(one, candidate=dataclasses.replace(one.candidate, hint=hint))
