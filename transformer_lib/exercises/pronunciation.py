@@ -143,6 +143,12 @@ longer_wins = Question(
         math.log(12 / 9) / math.log(5 / 4): "You have the two logarithms the wrong way around. Put your exponent into "
         "both scores: are they equal?",
         1: "At exponent 1, the first has −4/1.5 and the second −5/2: the longer one is ahead already.",
+        5
+        / 4: "That is the ratio of the two log-probabilities. Which power of 12/9, the ratio of the two lengths with 5 "
+        "added, is as large?",
+        4
+        / 3: "That is the ratio of the two lengths, with 5 added to each. To which power must it be raised to make up "
+        "for the ratio of the log-probabilities?",
     },
 )
 
@@ -158,6 +164,8 @@ split_by_pairs = Question(
         "harmless.",
         20: "Some pairs land on the same side by luck. For one word: how likely are two coins to differ?",
         40: "You count pronunciations. The question asks for words.",
+        50: "That is half of all words. Eighty of them have a single pronunciation, which cannot be on both sides.",
+        0.5: "That is the chance for one word with two pronunciations. How many such words are there?",
     },
 )
 
@@ -172,6 +180,7 @@ phoneme_error_rate = Question(
         0.5: "That is the word error rate: one of the two words is wrong. The question asks for phonemes.",
         1 / 10: "You divided by the phonemes that the *model* wrote. The references are what it is measured against.",
         1 / 4: "That is the rate of the one wrong word. The right one has phonemes too.",
+        1 / 5: "That is one edit for the five phonemes written for *wrist*. Divide by the phonemes of both references.",
         round(4 / 9, 9): "You compared place by place and left out the last phoneme that was written, which has no "
         "partner. Count edits instead: what is the cheapest way to turn one word into the other?",
         round(
