@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1# two busy cores are faster with one thread each, and
 unexport PYTHONDONTWRITEBYTECODE# or each start of Python, and of each notebook, would compile PyTorch anew
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check hook lint pages prose notebooks lab serve recipes bench lock clean
+.PHONY: help book test check hook lint pages prose notebooks processors lab serve recipes bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ pages: .venv/test ## minutes, plumbing and the longest cell of each page (NAME=0
 
 notebooks: .venv/test ## run the notebooks and store their outputs (NAME=01_counting for one)
 	$(PYTHON) tools/notebooks.py $(NAME)
+
+processors: .venv/test ## run the notebooks as other processors would (NAME=01_counting for one)
+	$(PYTHON) tools/processors.py $(NAME)
 
 lab: .venv/lab ## open the chapters in JupyterLab, to run and change them
 	$(PYTHON) -m jupyterlab --config tools/jupyter_lab_config.py $(ARGS) chapters
