@@ -1,4 +1,5 @@
-// The reader hides characters of a text; BERT fills each from both sides, and its causal twin from the left alone.
+// The reader hides characters of a text; BERT fills each from both sides, and its causal twin from the left alone, or
+// from both sides as well, by trying every character in the hole.
 //
 // data: {"symbols": [character, …] by their ids, "marks": {name: id}, "texts": [{"text": string, "hide": [word, …]}, …],
 //        "most": N characters}
@@ -7,7 +8,7 @@
 
 (() => {
   const { element, button, choice, visible } = BookWidgets;
-  const EPSILON = 1e-12, SHOWN = 4;
+  const EPSILON = 1e-12, SHOWN = 4, READ_ON = 8;
 
   /** The ids of a text's characters, at most as many as a model can read; those it does not know are left out. */
   function read(text, { symbols, most }) {
@@ -32,6 +33,13 @@
   }
 
   const gelu = (x) => 0.5 * x * (1 + erf(x / Math.SQRT2));
+
+  function joined(first, second) {
+    const all = new Float32Array(first.length + second.length);
+    all.set(first);
+    all.set(second, first.length);
+    return all;
+  }
 
   class Encoder {
     /** prefix: what the names of the stored tensors begin with; causal: whether none may look ahead. */
@@ -58,18 +66,21 @@
       return this.norm(`${layer}_residual.norm`, x.map((value, i) => value + y[i]));
     }
 
-    /** The stream after the last layer (T, D), all tokens in segment 0. */
-    encode(tokens) {
-      const { d_model: D, d_ff: F, n_layers, n_heads } = this.config;
+    /** The stream after the last layer (T, D), all tokens in segment 0. A causal model can go on from `past`, the keys
+     *  and values [layer] of the tokens before these; `kept` takes those of both. */
+    encode(tokens, { past, kept = [] } = {}) {
+      const { d_model: D, d_ff: F, n_layers, n_heads } = this.config, S = past ? past[0].k.length / D : 0;
       const [table, places, segments] = ["tokens", "positions.table", "segments"].map((name) => this.tensor(`embedding.${name}.weight`));
       let x = new Float32Array(tokens.length * D);
       tokens.forEach((token, t) => {
-        for (let i = 0; i < D; i++) x[t * D + i] = table[token * D + i] + places[t * D + i] + segments[i];
+        for (let i = 0; i < D; i++) x[t * D + i] = table[token * D + i] + places[(S + t) * D + i] + segments[i];
       });
       x = this.norm("embedding.norm", x);
-      const sees = this.causal ? (t) => t + 1 : undefined;
+      const sees = this.causal ? (t) => S + t + 1 : undefined;
       for (let n = 0; n < n_layers; n++) {
-        const layer = `blocks.${n}`, [q, k, v] = ["q", "k", "v"].map((w) => this.linear(`${layer}.attention.w_${w}`, x, D));
+        const layer = `blocks.${n}`, [q, newK, newV] = ["q", "k", "v"].map((w) => this.linear(`${layer}.attention.w_${w}`, x, D));
+        const k = past ? joined(past[n].k, newK) : newK, v = past ? joined(past[n].v, newV) : newV;
+        kept.push({ k, v });
         const { out } = BookWidgets.transformer.attend(q, k, v, D, n_heads, sees);
         x = this.addAndNorm(`${layer}.attention`, x, this.linear(`${layer}.attention.w_o`, out, D));
         const up = this.linear(`${layer}.feed_forward.up`, x, F).map(gelu);
@@ -78,9 +89,9 @@
       return x;
     }
 
-    /** Logits (V) of the token at each of some places: the head runs for no others. */
-    logits(tokens, places) {
-      const { d_model: D, vocab_size: V } = this.config, x = this.encode(tokens);
+    /** Logits (V) of the token at each of some places: the head runs for no others. `how` goes to encode. */
+    logits(tokens, places, how) {
+      const { d_model: D, vocab_size: V } = this.config, x = this.encode(tokens, how);
       return places.map((t) => {
         const row = this.linear("head.transform", x.subarray(t * D, (t + 1) * D), D).map(gelu);
         const [table, bias] = ["embedding.tokens.weight", "head.vocabulary.bias"].map((name) => this.tensor(name));
@@ -105,7 +116,22 @@
     return hidden.map((t, i) => ({ place: t, bert: softmax(guesses[i]), twin: softmax(ahead[i]) }));
   }
 
-  BookWidgets.blanks = { read, erf, Encoder, load, fill };
+  /** The twin's probabilities (V) of one hidden place, by Bayes: p(c | left) p(right | left, c), over the sum of that for
+   *  all c. It reads on to the next hidden place, READ_ON characters at most, and yields after each c that it has tried. */
+  function* tryEach({ twin }, ids, hidden, place, marks) {
+    const { softmax } = BookWidgets.transformer, kept = [];
+    const end = Math.min(hidden.find((t) => t > place) ?? ids.length, place + 1 + READ_ON), right = ids.slice(place + 1, end);
+    const [left] = twin.logits([marks["[CLS]"], ...ids.slice(0, place)], [place], { kept });
+    const scores = softmax(left).map(Math.log);
+    for (let c = 0; right.length && c < scores.length; c++) {
+      twin.logits([c, ...right.slice(0, -1)], [...right.keys()], { past: kept })
+        .forEach((row, i) => { scores[c] += Math.log(softmax(row)[right[i]]); });
+      yield c;
+    }
+    return softmax(scores);
+  }
+
+  BookWidgets.blanks = { read, erf, Encoder, load, fill, tryEach };
 
   // --- the page -----------------------------------------------------------------------------------------------------
 
@@ -113,6 +139,7 @@
 
   BookWidgets.register("blanks", (root, data) => {
     const { symbols, marks, texts, most } = data;
+    const TRIED = "the twin, each character tried";
     let models = null, ids = [], hidden = [], notes = "", at = 0;
     const name = (id) => visible(symbols[id] ?? Object.keys(marks).find((mark) => marks[mark] === id));
 
@@ -181,9 +208,9 @@
       tell(`${notes}Hidden: ${hidden.map((t) => name(ids[t])).join("")}. BERT says ${guess("bert")}, the twin says ${guess("twin")}.`);
       if (filled.length > 1) {
         which.append(choice("blank", Object.fromEntries(filled.map((_, i) => [`b${i}`, i + 1])), `b${at}`,
-          (key) => { at = +key.slice(1); answers.replaceChildren(...answer(filled[at])); }).node);
+          (key) => { at = +key.slice(1); answer(filled[at]); }).node);
       }
-      answers.replaceChildren(...answer(filled[at]));
+      answer(filled[at]);
     }
 
     function tell(words, offer = false) {
@@ -202,19 +229,28 @@
 
     const best = (p) => [...p.keys()].sort((a, b) => p[b] - p[a] || a - b).slice(0, SHOWN);
 
-    /** Two columns of bars, the truth among them. */
-    function answer({ place, bert, twin }) {
-      const truth = ids[place];
-      return [["BERT, from both sides", bert], ["the twin, from the left", twin]].map(([title, p]) => {
-        const shown = best(p), rows = shown.includes(truth) ? shown : [...shown, truth];
-        return element("div", {},
-          element("p", { class: "blanks-title" }, title),
-          element("table", { class: "blanks-bars", "aria-label": `${title}: the likeliest characters` }, element("tbody", {},
-            ...rows.map((id) => element("tr", { class: id === truth ? "blanks-truth" : "" },
-              element("th", { scope: "row" }, name(id)),
-              element("td", {}, element("span", { class: "blanks-bar", style: `width: ${(100 * p[id]).toFixed(1)}%` })),
-              element("td", {}, percent(p[id])))))));
-      });
+    /** Three columns of bars, the truth among them. The last takes a second, and is given up when another is asked for. */
+    async function answer({ place, bert, twin }) {
+      const last = element("div", {}, element("p", { class: "blanks-title" }, TRIED), element("p", { class: "widget-note" }, "trying …"));
+      answers.replaceChildren(bars("BERT, from both sides", bert, place), bars("the twin, from the left", twin, place), last);
+      const trial = tryEach(models, ids, hidden, place, marks);
+      for (let step = { done: false }; !step.done;) {
+        await new Promise((resume) => setTimeout(resume));
+        if (!last.isConnected) return;
+        for (const until = performance.now() + 30; !step.done && performance.now() < until;) step = trial.next();
+        if (step.done) last.replaceWith(bars(TRIED, step.value, place));
+      }
+    }
+
+    function bars(title, p, place) {
+      const truth = ids[place], shown = best(p), rows = shown.includes(truth) ? shown : [...shown, truth];
+      return element("div", {},
+        element("p", { class: "blanks-title" }, title),
+        element("table", { class: "blanks-bars", "aria-label": `${title}: the likeliest characters` }, element("tbody", {},
+          ...rows.map((id) => element("tr", { class: id === truth ? "blanks-truth" : "" },
+            element("th", { scope: "row" }, name(id)),
+            element("td", {}, element("span", { class: "blanks-bar", style: `width: ${(100 * p[id]).toFixed(1)}%` })),
+            element("td", {}, percent(p[id])))))));
     }
   });
 })();

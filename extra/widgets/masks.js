@@ -10,6 +10,7 @@
   const { element, visible, slider, button } = BookWidgets;
   const LAYERS = 4; // at most
   const PADDING = "∅";
+  const MARKED = { "✓": "masks-passes", "✗": "masks-fails", "•": "masks-told" };
 
   const table = (T, open) => Array.from({ length: T }, (_, i) => Array.from({ length: T }, (_, j) => open(i, j)));
 
@@ -202,8 +203,8 @@
 
     function drawProbes({ rows, causal, padding, past, set }) {
       const more = (failures) => (failures.length > 1 ? `, and ${failures.length - 1} more` : "");
-      const line = (failures, title, passes, fails) => element("li", { class: failures.length ? "masks-fails" : "masks-passes" },
-        element("strong", {}, `${failures.length ? "✗" : "✓"} ${title}. `),
+      const line = (failures, title, passes, fails, mark = failures.length ? "✗" : "✓") => element("li", { class: MARKED[mark] },
+        element("strong", {}, `${mark} ${title}. `),
         element("span", {}, failures.length ? fails(...failures[0]) + more(failures) + "." : passes));
       list.replaceChildren(
         line(rows, "No empty row", "Each query has a key to look at.",
@@ -214,8 +215,8 @@
           (i, j) => `Output ${numbered(i)} moves with the padding at ${j + 1}`),
         line(past, "Whole past", "Each real token hears from all before it.",
           (i, j) => `${numbered(i)} does not hear from ${numbered(j)}`),
-        line(set, "Blind to order", "Shuffled inputs give the same outputs, shuffled.",
-          (i, j) => `The mask treats the pair ${numbered(i)}, ${numbered(j)} unlike others`));
+        line(set, set.length ? "Order matters" : "Order does not matter", "Shuffled inputs give the same outputs, shuffled.",
+          (i, j) => `The mask treats the pair ${numbered(i)}, ${numbered(j)} unlike others`, "•")); // no fault either way
     }
 
     start();
