@@ -258,11 +258,11 @@ def smollm2_part(notebook: Notebook) -> None:
 
     @torch.no_grad()
     def features() -> dict[str, dict[str, list[float]]]:
-        """Of each map's inputs, in each layer: the largest magnitude of a feature, over the median of all features'."""
-        seen: dict[str, list[Tensor]] = {}
+        """Of each map's inputs, in each layer: the largest magnitude of any feature, its place, and the median's."""
+        seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
         hooks = [
             module.register_forward_pre_hook(
-                lambda _, x, name=name: seen.setdefault(name, []).append(x[0][0].abs().amax(dim=0))
+                lambda _, x, name=name: seen.setdefault(name, []).append(x[0][0].abs().max(dim=0))
             )
             for block in model.blocks
             for name, module in maps(block).items()
@@ -272,8 +272,9 @@ def smollm2_part(notebook: Notebook) -> None:
             hook.remove()
         return {
             name: {
-                "largest": [round(float(layer.max()), 2) for layer in layers],
-                "median": [round(float(layer.median()), 3) for layer in layers],
+                "largest": [round(float(peaks.max()), 2) for peaks, _ in layers],
+                "place": [int(places[peaks.argmax()]) for peaks, places in layers],
+                "median": [round(float(peaks.median()), 3) for peaks, _ in layers],
             }
             for name, layers in seen.items()
         }
