@@ -5,10 +5,12 @@
     ```
 
 A table of the scripts that are named, in that order, and under it the machine; with `:losses:` only the rows in which
-this library is the slower or the larger; with `:curves:` a drawing of the curves that one script left, and no table.
+this library is the slower or the larger; with `:summary:` one row for each task and peer, with the least and the
+greatest ratio; with `:curves:` a drawing of the curves that one script left, and no table.
 """
 
 import json
+import re
 from html import escape
 from pathlib import Path
 from typing import ClassVar
@@ -20,18 +22,22 @@ from sphinx.util.docutils import SphinxDirective
 
 HEADINGS = ("task", "beside", "ours", "theirs", "times as good")
 WIDTHS = (40, 24, 12, 12, 12)
+VERSION = re.compile(r"( Q\d_\d)? \d[\w.+]*$")  # of a peer; for llama.cpp also the format of the file
+NO_PEERS = ("bound", "stored by rows")  # what no program can beat, and this library under another setting
 
 
 class Bench(SphinxDirective):
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar = {"losses": directives.flag, "curves": directives.flag}
+    option_spec: ClassVar = dict.fromkeys(("losses", "summary", "curves"), directives.flag)
 
     def run(self) -> list[nodes.Node]:
         found = [self.load(name) for name in self.arguments[0].split()]
         if "curves" in self.options:
             return [nodes.raw("", drawing(found[0]["curves"]), format="html")]
         rows = [row for results in found for row in results["rows"]]
+        if "summary" in self.options:
+            return [summary(rows)]
         if "losses" in self.options:
             rows = losses(rows)
             return [table(rows)] if rows else [nodes.paragraph("", "In none of the rows above.")]
@@ -66,6 +72,28 @@ def table(rows: list[dict]) -> nodes.table:
     head = nodes.thead("", nodes.row("", *(entry(heading) for heading in HEADINGS)))
     columns = [nodes.colspec(colwidth=width) for width in WIDTHS]
     return nodes.table("", nodes.tgroup("", *columns, head, body, cols=len(columns)), classes=["bench"])
+
+
+def summary(rows: list[dict]) -> nodes.table:
+    """One row for each task and peer; memory and what is no peer are left to the whole tables."""
+    groups = {}
+    for row in rows:
+        if row["unit"] != "MB" and row["peer"] not in NO_PEERS:
+            model = ", SmolLM2" if row["size"].startswith("SmolLM2") else ""
+            groups.setdefault((row["task"] + model, VERSION.sub("", row["peer"])), []).append(row)
+    body = nodes.tbody("", *(nodes.row("", *map(entry, key), ratios(group)) for key, group in groups.items()))
+    head = nodes.thead("", nodes.row("", *map(entry, ("task", "beside", "times as good"))))
+    columns = [nodes.colspec(colwidth=width) for width in (50, 28, 22)]
+    return nodes.table("", nodes.tgroup("", *columns, head, body, cols=3), classes=["bench", "bench-summary"])
+
+
+def ratios(group: list[dict]) -> nodes.entry:
+    """The least and the greatest ratio of some rows; a loss if this library is behind in every one of them."""
+    known = [row["ratio"] for row in group if row["ratio"] is not None]
+    ends = list(dict.fromkeys(f"{ratio:.2f}" for ratio in (min(known), max(known)))) if known else ["–"]
+    behind = len(losses(group))
+    verdict = "bench-loss" if behind == len(group) else "bench-even" if behind else "bench-gain"
+    return entry(" to ".join(ends), verdict)
 
 
 def cells(row: dict) -> nodes.row:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT, Build, build_book, start_book
+from docutils import nodes
 from notebook_trials import code, figure, glued, notebook, png, store
+
+import bench
 
 PAGE = """\
 # A page
@@ -31,6 +34,10 @@ Shown without JavaScript.
 
 ```{bench} trial
 :curves:
+```
+
+```{bench} trial
+:summary:
 ```
 """
 BENCH = [  # task, ours, theirs, times as good
@@ -158,7 +165,7 @@ def test_chinese_is_marked_as_chinese(built):
 
 
 def test_bench_shows_what_was_measured_and_where_it_loses(built):
-    whole, losses = soup(built / "intro.html").select("table.bench")
+    whole, losses = soup(built / "intro.html").select("table.bench:not(.bench-summary)")
     cells = [[cell.get_text(" ", strip=True) for cell in row.select("td")] for row in whole.select("tbody tr")]
     assert cells == [
         ["Walking a mile", "a fish", "30 km/h", "20 km/h", "1.50"],
@@ -168,6 +175,34 @@ def test_bench_shows_what_was_measured_and_where_it_loses(built):
     assert [row.td.p.get_text() for row in losses.select("tbody tr")] == ["Swimming", "Flying"]
     [machine] = [p.get_text() for p in soup(built / "intro.html").select("p.bench-machine")]
     assert machine == "Measured on an abacus; beads 3.0; 2026-01-01; 1,200 CPU seconds in all."
+
+
+def test_bench_summary_has_a_row_for_each_task_and_peer(built):
+    [table] = soup(built / "intro.html").select("table.bench-summary")
+    cells = [[cell.get_text(" ", strip=True) for cell in row.select("td")] for row in table.select("tbody tr")]
+    assert cells == [["Walking", "a fish", "1.50"], ["Swimming", "a fish", "0.50"], ["Flying", "a fish", "–"]]
+    kinds = [row.select_one("[class^=bench-]")["class"] for row in table.select("tbody tr")]
+    assert kinds == [["bench-gain"], ["bench-loss"], ["bench-loss"]]
+
+
+def test_bench_summary_joins_what_differs_in_version_and_size():
+    def row(peer: str, ratio: float, **others: str) -> dict:
+        return {"task": "Writing", "size": "a line", "peer": peer, "unit": "words/s", "ratio": ratio} | others
+
+    rows = [row("scribe 2.0", 0.75), row("scribe 2.0", 1.5, size="a page"), row("quill Q8_0 1.0", 2.0)]
+    rows += [row("bound", 0.1), row("scribe 2.0", 9.0, unit="MB"), row("scribe 2.0", 3.0, size="SmolLM2, a page")]
+    table = bench.summary(rows)
+    cells = [[cell.astext() for cell in line.children] for line in table.findall(nodes.row)]
+    assert cells[1:] == [
+        ["Writing", "scribe", "0.75 to 1.50"],
+        ["Writing", "quill", "2.00"],
+        ["Writing, SmolLM2", "scribe", "3.00"],
+    ]
+    assert [line["classes"] for line in table.findall(nodes.inline)][3:][2::3] == [
+        ["bench-even"],
+        ["bench-gain"],
+        ["bench-gain"],
+    ]
 
 
 def test_bench_draws_curves_to_one_scale(built):
