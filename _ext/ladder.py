@@ -4,7 +4,8 @@
     ```
 
 A table in every edition; in HTML each score has its bar, drawn by book.css. With `:samples:` each model that wrote to
-the book's prompt (trained/samples) is followed by a row with a line of what it wrote.
+the book's prompt (trained/samples) is followed by a row with a line of what it wrote; with `:learning:` a column says
+whether a model learns while it reads the test plays.
 """
 
 import json
@@ -20,10 +21,12 @@ from sphinx.util.docutils import SphinxDirective
 from transformer_lib.ladder import Rung, rungs
 
 HEADINGS = ("model", "chapter", "numbers stored", "bits per character")
+WIDTHS = (24, 8, 14, 54)
+LEARNING, LEARNING_WIDTH = "learns while reading", 14
 
 
 class Ladder(SphinxDirective):
-    option_spec: ClassVar = {"samples": directives.flag}
+    option_spec: ClassVar = {"samples": directives.flag, "learning": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         trained = Path(self.env.srcdir) / "trained"
@@ -34,25 +37,27 @@ class Ladder(SphinxDirective):
         widest = best_first[-1].bits_per_character
         lines = sample_lines(trained) if "samples" in self.options else {}
         body = nodes.tbody("", *(row for rung in best_first for row in self.rows(rung, widest, lines.get(rung.name))))
-        head = nodes.thead("", nodes.row("", *(cell(nodes.Text(heading)) for heading in HEADINGS)))
-        columns = [nodes.colspec(colwidth=width) for width in (24, 8, 14, 54)]
+        headings = self.with_learning(HEADINGS, LEARNING)
+        head = nodes.thead("", nodes.row("", *(cell(nodes.Text(heading)) for heading in headings)))
+        columns = [nodes.colspec(colwidth=width) for width in self.with_learning(WIDTHS, LEARNING_WIDTH)]
         return [nodes.table("", nodes.tgroup("", *columns, head, body, cols=len(columns)), classes=["ladder"])]
+
+    def with_learning(self, others: tuple, learning: object) -> tuple:
+        """The cells of a row: what the model learns stands before the score, where the option asks for it."""
+        return (*others[:-1], learning, others[-1]) if "learning" in self.options else others
 
     def rows(self, rung: Rung, widest: float, sample: str | None) -> list[nodes.row]:
         share = f"{100 * rung.bits_per_character / widest:.1f}%"
         bar = nodes.raw("", f'<span class="ladder-bar" style="width: {share}"></span>', format="html")
         score = nodes.inline("", f"{rung.bits_per_character:.3f}", classes=["ladder-score"])
-        scored = nodes.row(
-            "",
-            cell(nodes.Text(rung.name)),
-            cell(nodes.Text(rung.chapter)),
-            cell(nodes.Text(f"{rung.parameters:,}")),
-            cell(bar, score),
-        )
+        words = (rung.name, rung.chapter, f"{rung.parameters:,}")
+        cells = (*(cell(nodes.Text(word)) for word in words), cell(bar, score))
+        learning = cell(nodes.Text("yes" if rung.learns_while_reading else "no"))
+        scored = nodes.row("", *self.with_learning(cells, learning))
         if not sample:
             return [scored]
         line = cell(nodes.inline("", sample, classes=["ladder-sample"]))
-        line["morecols"] = len(HEADINGS) - 1
+        line["morecols"] = len(scored) - 1
         line["classes"].append("ladder-line")
         return [scored, nodes.row("", line)]
 

@@ -35,6 +35,13 @@ def test_rungs_stand_from_worst_to_best_and_other_cards_are_left_out(tmp_path):
     assert [(rung.name, rung.bits_per_character) for rung in rungs(tmp_path)] == [("worse", 4.0), ("better", 2.0)]
 
 
+def test_a_rung_is_fixed_unless_its_card_says_that_it_learns(tmp_path):
+    common = {"chapter": "18", "parameters": 1, "command": "python recipes/x.py", "bits_per_character": {"test": 2.0}}
+    write_card(tmp_path / "a", rung="fixed", **common)
+    write_card(tmp_path / "b", rung="learner", learns_while_reading=True, **common)
+    assert {rung.name: rung.learns_while_reading for rung in rungs(tmp_path)} == {"fixed": False, "learner": True}
+
+
 def test_a_chapter_draws_no_rung_of_a_later_one(tmp_path):
     for chapter in ("02", "04", "11"):
         card = {"chapter": chapter, "parameters": 1, "command": "python recipes/x.py", "rung": chapter}

@@ -26,6 +26,8 @@ class Rung:
     """How many numbers the model stores."""
     command: str
     """Makes `trained/NAME` again."""
+    learns_while_reading: bool = False
+    """Does it change with the test text that it has read? A fixed model may only look back at the text."""
 
 
 def bits_per_character(nats_per_token: float, n_tokens: int, n_characters: int) -> float:
@@ -68,6 +70,7 @@ def rungs(trained: str | Path, *, up_to: str | None = None) -> tuple[Rung, ...]:
             chapter=card["chapter"],
             parameters=card["parameters"],
             command=card["command"],
+            learns_while_reading=card.get("learns_while_reading", False),
         )
         for card in cards
         if "rung" in card and (up_to is None or card["chapter"] <= up_to)

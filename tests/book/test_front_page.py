@@ -20,6 +20,10 @@ for a list {stored}`table/card.json::seeds.1:d`.
 :samples:
 ```
 
+```{ladder}
+:learning:
+```
+
 ```{contents-cards} 01 02
 ```
 """
@@ -46,6 +50,7 @@ def book(tmp_path_factory):
     (book / "AGENTS.md").write_text("# Words\n\n## How to tutor\n\nAsk.\n\n## Where\n\nThere.\n", encoding="utf-8")
     for name, bits in (("table", 3.625), ("network", 2.0)):
         card = {"rung": name, "chapter": "01", "parameters": 9, "command": "make", "bits_per_character": {"test": bits}}
+        card |= {"learns_while_reading": True} if name == "network" else {}
         (book / "trained" / name).mkdir(parents=True)
         (book / "trained" / name / "card.json").write_text(json.dumps({**card, "seeds": [1, 7]}), encoding="utf-8")
     samples = {"samples": {"network": "cut off\nshort\nthe longest of three\nshort too\nnot this very long fifth line"}}
@@ -91,6 +96,17 @@ def test_the_ladder_shows_the_longest_of_the_whole_lines(intro):
     assert "the longest of three" in table.text
     assert "cut off" not in table.text and "fifth" not in table.text
     assert table.text.index("network") < table.text.index("table")  # the best first
+
+
+def test_the_ladder_says_what_learns_while_reading_where_it_is_asked(intro):
+    plain, told = intro.select("table.ladder")
+    assert "learns" not in plain.text
+    rows = [[cell.text.strip() for cell in row.select("th, td")] for row in told.select("tr")]
+    assert rows == [
+        ["model", "chapter", "numbers stored", "learns while reading", "bits per character"],
+        ["network", "01", "9", "yes", "2.000"],
+        ["table", "01", "9", "no", "3.625"],
+    ]
 
 
 def test_each_chapter_in_the_range_has_its_card(intro, site):
