@@ -27,8 +27,12 @@ from transformer_lib.attention import MultiHeadAttention
 COMMAND = "python recipes/recall.py"
 SEEDS = 3
 NAMES, VALUES = 64, 16
-ITEMS = (4, 16, 64)
-WIDTHS = {"softmax": (16,), "linear": (8, 16, 32)}
+MODELS = {  # kind and width, and the numbers of items it is trained for
+    ("softmax", 16): (16, 64),
+    ("linear", 8): (16,),
+    ("linear", 16): (4, 8, 16, 32, 64),
+    ("linear", 32): (16,),
+}
 STEPS, BATCH, RATES = 1500, 64, (1e-2, 3e-2, 3e-3)
 ENOUGH = 0.999  # a model that is so often right needs no other rate
 LONGER = ("linear", 16, (16, 64))  # trained for 3 * STEPS as well
@@ -113,11 +117,10 @@ def main() -> None:
     torch.set_num_threads(1)
     started = time.process_time()
     results: dict[str, dict[str, dict[str, object]]] = {}
-    for kind, widths in WIDTHS.items():
-        for d in widths:
-            for n in ITEMS:
-                found = results.setdefault(kind, {}).setdefault(str(d), {})[str(n)] = at_its_best_rate(kind, d, n)
-                print(kind, d, n, found, round(time.process_time() - started, 1), flush=True)
+    for (kind, d), items in MODELS.items():
+        for n in items:
+            found = results.setdefault(kind, {}).setdefault(str(d), {})[str(n)] = at_its_best_rate(kind, d, n)
+            print(kind, d, n, found, round(time.process_time() - started, 1), flush=True)
     save(results, time.process_time() - started)
 
 
