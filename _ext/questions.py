@@ -8,8 +8,8 @@ text, a salted hash of that text is a key, and the hint is encrypted with that k
 open each hint with what was typed. An integer's text is its digits. A float e is matched by every x with
 |x - e| <= rtol |e|. That is an interval of ln|x| with the same width w = ln((1 + rtol) / (1 - rtol)) for every e. In a
 grid of step w that begins at ln(|e| (1 - rtol)) mod w, the interval is exactly one cell, whose number is the text. The
-beginning is published, and tells nothing of e but its place within its cell. (A linear grid would not do: its step
-would give e away.)
+beginning is published, and tells nothing of e but its place within its cell; from it the page knows which of two that
+match is nearer. (A linear grid would not do: its step would give e away.)
 This keeps an answer from being read by accident, not from being searched for.
 
 A mistake that is a function of the answer cannot be hashed, so here it earns the hint for the unforeseen.
@@ -35,6 +35,7 @@ from sphinx_exercise.nodes import exercise_subtitle, is_exercise_node
 logger = logging.getLogger(__name__)
 
 ROUNDS = 300
+MISTAKE, GUESS = 0.6, 2e-3  # as transformer_lib.exercises.questions has them
 CHECK = re.compile(r"""\bcheck\(\s*["'](\d\d[a-z]?\.\w+)["']""")
 
 
@@ -78,16 +79,24 @@ def can_be_asked(exercise: Any) -> bool:
 def export(question: Any, rounds: int = ROUNDS) -> dict:
     """A question as the page holds it; the first of `values` is the right one."""
     salt = hashlib.sha256(question.id.encode()).hexdigest()[:16]  # not random: a build repeats to the byte
-    foreseen = [(question.answer, ""), *question.mistakes.items()]
-    plain = [(value, hint) for value, hint in foreseen if type(value) in (int, float, str)]
+    foreseen = [(question.answer, "", question.rtol)]
+    foreseen += [(value, hint, MISTAKE * question.rtol) for value, hint in question.mistakes.items()]
+    plain = [(*one, {}) for one in foreseen if type(one[0]) in (int, float, str)]
+    for _, hint, value in guesses_of(question.answer):
+        plain.append((value, f"{hint} {question.hint}", GUESS, {"guess": True}))
     return {
         "sort": "text" if isinstance(question.answer, str) else "number",
         "salt": salt,
         "rounds": rounds,
-        "step": step(question.rtol),
         "hint": squeeze(question.hint),
-        "values": [sealed(value, squeeze(hint), question.rtol, salt, rounds) for value, hint in plain],
+        "values": [{**sealed(value, squeeze(hint), rtol, salt, rounds), **more} for value, hint, rtol, more in plain],
     }
+
+
+def guesses_of(answer: Any) -> list[tuple[str, str, int | float]]:
+    from transformer_lib.exercises.detectors import guesses
+
+    return guesses(answer)
 
 
 def squeeze(text: str) -> str:
@@ -106,7 +115,8 @@ def sealed(value: int | float | str, hint: str, rtol: float, salt: str, rounds: 
     else:
         low = math.log(abs(value) * (1 - rtol))
         cell = math.floor(low / step(rtol))
-        how, text = {"is": "real", "offset": low - cell * step(rtol)}, f"{'-' if value < 0 else '+'}{cell}"
+        how = {"is": "real", "offset": low - cell * step(rtol), "rtol": rtol}
+        text = f"{'-' if value < 0 else '+'}{cell}"
     return {**how, "box": base64.b64encode(seal(f"ok:{hint}".encode(), key(salt + text, rounds))).decode()}
 
 

@@ -7,6 +7,7 @@ judgement holds for the hint's text, its numbers apart; a hint that says somethi
 """
 
 import argparse
+import ast
 import collections
 import hashlib
 import json
@@ -139,7 +140,8 @@ def made(answer: Answer) -> Any:
     if not answer.is_code:
         return eval(answer.text, names)
     exec(compile(answer.text, answer.exercise, "exec"), names)
-    return names[answer.exercise.partition(".")[2]]
+    defined = [node.name for node in ast.parse(answer.text).body if isinstance(node, ast.FunctionDef)]
+    return names[defined[-1]]
 
 
 def table(found: list[Outcome], judged: dict[str, dict[str, str]]) -> str:

@@ -53,24 +53,37 @@ const BookQuestions = (() => {
     return text.startsWith("ok:") ? text.slice(3) : null;
   }
 
+  const stepOf = ({ rtol }) => Math.log((1 + rtol) / (1 - rtol));
+
   /** The text that is hashed for a foreseen value, if this answer is that value; null if it cannot be. */
-  function textOf(value, step, answer) {
+  function textOf(value, answer) {
     if (value.is === "text") return typeof answer === "string" ? answer.trim().toLowerCase() : null;
     if (typeof answer !== "number") return null;
     if (value.is === "whole") return Number.isInteger(answer) ? answer.toFixed(0).replace("-0", "0") : null;
-    return answer ? `${answer < 0 ? "-" : "+"}${Math.floor((Math.log(Math.abs(answer)) - value.offset) / step)}` : null;
+    return answer ? `${answer < 0 ? "-" : "+"}${Math.floor((Math.log(Math.abs(answer)) - value.offset) / stepOf(value))}` : null;
+  }
+
+  /** How far an answer is from a foreseen value that it matches: where in its cell it lies. */
+  function distance(value, answer) {
+    if (value.is !== "real") return 0;
+    const place = (Math.log(Math.abs(answer)) - value.offset) / stepOf(value);
+    return Math.abs(Math.expm1((place - Math.floor(place)) * stepOf(value) + Math.log(1 - value.rtol)));
   }
 
   /** {status, hint}, as `diagnose` of transformer_lib.exercises has them. */
-  function diagnose({ salt, rounds, step, hint, values }, answer) {
+  function diagnose({ salt, rounds, hint, values }, answer) {
     const keys = {}; // several values may ask about one text
-    for (const [place, value] of values.entries()) {
-      const text = textOf(value, step, answer);
-      if (text === null) continue;
+    const met = values.flatMap((value, place) => {
+      const text = textOf(value, answer);
+      if (text === null) return [];
       const found = open(value.box, keys[text] ??= keyOf(salt + text, rounds));
-      if (found !== null) return { status: place ? "mistake" : "correct", hint: found };
-    }
-    return { status: "different", hint };
+      return found === null ? [] : [{ place, guess: value.guess, hint: found, far: distance(value, answer) }];
+    });
+    const right = met.find((one) => one.place === 0), mistakes = met.filter((one) => one.place && !one.guess);
+    const exact = (one) => one.far < 1e-9;
+    if (right && (exact(right) || !mistakes.some(exact))) return { status: "correct", hint: right.hint };
+    const nearest = mistakes.reduce((best, one) => (best && best.far <= one.far ? best : one), undefined) ?? met.find((one) => one.guess);
+    return nearest ? { status: "mistake", hint: nearest.hint } : { status: "different", hint };
   }
 
   /** A text in which `code` stands between backticks, as nodes. */

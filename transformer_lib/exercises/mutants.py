@@ -160,9 +160,9 @@ def _of(node: ast.AST, parent: ast.AST, field: str, arguments: list[str]) -> Ite
         case ast.BinOp(left=left, op=op, right=right):
             sign = SIGNS.get(type(op), "?")
             what = {"*": "a factor", "/": "a divisor", "+": "a term", "-": "a term", "**": "a power"}.get(sign)
-            yield f"{what or 'the right side'} of `{sign}` is left out", left
+            yield f"{what or f'the right side of `{sign}`'} is left out", left
             if sign not in ("/", "**", "%", "//"):
-                yield f"{what or 'the left side'} of `{sign}` is left out", right
+                yield f"{what or f'the left side of `{sign}`'} is left out", right
             if sign not in ("+", "*", "&", "|"):
                 yield f"the two sides of `{sign}` are exchanged", ast.BinOp(right, op, left)
             if sign == "*":

@@ -12,10 +12,14 @@ import numpy as np
 
 from transformer_lib.exercises.attempts import plain_or_opaque
 from transformer_lib.exercises.comparing import holds, same
+from transformer_lib.exercises.detectors import guesses
 from transformer_lib.exercises.guard import Ending, run_guarded
 from transformer_lib.exercises.showing import describe
 from transformer_lib.exercises.values import Opaque, plain
 from transformer_lib.exercises.verdicts import Verdict, verdict
+
+EXACT, GUESS = 1e-9, 2e-3  # relative tolerances
+MISTAKE = 0.6  # what a mistake has of the tolerance of the answer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,7 +31,7 @@ class Question:
         answer: the right value; an integer must be hit exactly, a float to within `rtol`, a text but for its case.
         hint: for those whose wrong answer was not foreseen; it must not give the answer away.
         mistakes: wrong values, or functions that say of a value whether it is this mistake, with the hint each earns.
-        rtol: relative tolerance where the answer, or a mistake, is not an integer.
+        rtol: relative tolerance where the answer is not an integer; a mistake has less.
     """
 
     id: str
@@ -45,24 +49,44 @@ class Question:
         if ending is Ending.INTERRUPTED:
             return say("interrupted", "stopped.")
         value = given[0] if given else Opaque("something that takes too long to read")
-        if self._agree(self.answer, value):
+        if self._right(value):
             return say("correct", "correct.")
-        for wrong, hint in self.mistakes.items():
-            if self._is(wrong, value):
-                return say("mistake", "not yet.", hint, mistake=getattr(wrong, "__name__", repr(wrong)), hint=hint)
+        if mistake := self._mistake(value):
+            name, hint = mistake
+            return say("mistake", "not yet.", hint, mistake=name, hint=hint)
         if _sort(value) != _sort(plain(self.answer)):
-            return say("unusable", f"the answer is {_sort(plain(self.answer))}, and this is {describe(value)}.")
+            told = f"the answer is {_sort(plain(self.answer))}, and this is {describe(value)}."
+            return say("unusable", told, hint=told)
+        for name, hint, guess in guesses(self.answer):
+            if self._agree(guess, value, GUESS):
+                return say("mistake", "not yet.", hint, self.hint, mistake=name, hint=hint)
         return say("different", "not yet.", self.hint)
 
-    def _is(self, wrong: Any, value: Any) -> bool:
-        if not callable(wrong):
-            return self._agree(wrong, value)
-        return holds(wrong, value)
+    def _right(self, value: Any) -> bool:
+        """Whether a value is right, and not a foreseen mistake to the digit."""
+        if not self._agree(self.answer, value, self.rtol):
+            return False
+        return self._agree(self.answer, value, EXACT) or not any(
+            self._agree(wrong, value, EXACT) for wrong in self.mistakes if not callable(wrong)
+        )
 
-    def _agree(self, expected: Any, value: Any) -> bool:
+    def _mistake(self, value: Any) -> tuple[str, str] | None:
+        """The name and the hint of the mistake that a value is; of two within the tolerance the nearer one."""
+        near = [wrong for wrong in self.mistakes if not callable(wrong) and self._agree(wrong, value, MISTAKE * self.rtol)]
+        met = [wrong for wrong in self.mistakes if callable(wrong) and holds(wrong, value)]
+        if near:
+            wrong = min(near, key=lambda wrong: _distance(wrong, value))
+            return repr(wrong), self.mistakes[wrong]
+        return (met[0].__name__, self.mistakes[met[0]]) if met else None
+
+    def _agree(self, expected: Any, value: Any, rtol: float) -> bool:
         if isinstance(expected, str) and isinstance(value, str):
             return expected.strip().casefold() == value.strip().casefold()
-        return same(plain(expected), value, rtol=0.0 if isinstance(expected, int) else self.rtol, atol=0.0)
+        return same(plain(expected), value, rtol=0.0 if isinstance(expected, int) else rtol, atol=0.0)
+
+
+def _distance(wrong: Any, value: Any) -> float:
+    return abs(value - wrong) if isinstance(wrong, int | float) and isinstance(value, int | float) else 0.0
 
 
 def _sort(value: Any) -> str:

@@ -133,8 +133,7 @@ class Evidence:
             for k, one in enumerate(found)
             for other in found[k + 1 :]
             if set(one.explained) | set(other.explained) == set(wrong)
-            and min(one.weight, other.weight) >= ENOUGH / 2
-            and one.weight + other.weight >= 2 * ENOUGH
+            and all(each.weight >= ENOUGH and len(each.handled) <= len(each.explained) for each in (one, other))
         ]
         return min(pairs, key=lambda two: sum(len(one.in_part) + len(one.handled) for one in two), default=None)
 

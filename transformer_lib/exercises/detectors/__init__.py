@@ -15,7 +15,7 @@ import numpy as np
 
 from transformer_lib.exercises.attempts import attempt
 from transformer_lib.exercises.detectors.fitted import fitted
-from transformer_lib.exercises.detectors.of_a_value import detect_in_value
+from transformer_lib.exercises.detectors.of_a_value import guesses
 from transformer_lib.exercises.detectors.of_an_exception import advise
 from transformer_lib.exercises.detectors.of_arguments import of_arguments
 from transformer_lib.exercises.detectors.of_results import of_results
@@ -26,7 +26,7 @@ from transformer_lib.exercises.recognizing import ENOUGH, Candidate, Evidence, E
 from transformer_lib.exercises.showing import number
 from transformer_lib.exercises.values import Opaque, Raised
 
-__all__ = ["advise", "detect", "detect_in_value", "detect_mutant", "situation"]
+__all__ = ["advise", "detect", "detect_in_one", "detect_mutant", "guesses", "situation"]
 
 
 def detect(seen: Evidence) -> Explanation | None:
@@ -39,6 +39,27 @@ def detect(seen: Evidence) -> Explanation | None:
     return None
 
 
+def detect_in_one(seen: Evidence) -> Explanation | None:
+    """Of several things that are returned, look into the only one that is wrong."""
+    count = {len(value) if isinstance(value, tuple) else 0 for value in [*seen.expected, *seen.given]}
+    if len(count) > 1 or min(count) < 2:
+        return None
+    n = min(count)
+    parts = [_part(seen, k) for k in range(n)]
+    wrong = [k for k, part in enumerate(parts) if part.wrong]
+    if len(wrong) != 1 or not (found := detect(parts[wrong[0]])):
+        return None
+    hint = f"Of the {n} that you return, number {wrong[0] + 1} is wrong, and the rest right. {found.candidate.hint}"
+    return dataclasses.replace(found, candidate=dataclasses.replace(found.candidate, hint=hint))
+
+
+def _part(seen: Evidence, k: int) -> Evidence:
+    one = seen.reference
+    reference = (lambda *arguments: one(*arguments)[k]) if one else None
+    expected, given = ([value[k] for value in values] for values in (seen.expected, seen.given))
+    return dataclasses.replace(seen, expected=expected, given=given, reference=reference)
+
+
 def detect_mutant(seen: Evidence) -> Explanation | None:
     """Return the change of one token of the reference that gives the reader's results, if there is one."""
     wrong = seen.wrong
@@ -49,7 +70,7 @@ def detect_mutant(seen: Evidence) -> Explanation | None:
     telling = next((i for i in wrong if weigh(seen.expected[i], seen.given[i]) >= ENOUGH), wrong[0])
     found = []
     for said, mutant in mutants(seen.reference):
-        hint = f"It looks as if one thing were different: your results come out where {said}. Is it so in yours?"
+        hint = f"It looks as if one thing were different: yours are a solution's results in which {said}. Is it so?"
         candidate = Candidate(said.replace("`", ""), hint, functools.partial(_call, seen, mutant))
         if one := seen.explain(candidate, strict=True, among=sorted(wrong, key=lambda i: i != telling)):
             found.append(one)

@@ -50,25 +50,27 @@ VALUES: list[tuple[str, str, Callable[[float], float]]] = [
 ]
 
 
-def detect_in_value(answer: Any, value: Any) -> tuple[str, str] | None:
-    """Name what a wrong number is in terms of the right one, and what to say of it; None where it could be chance.
+def guesses(answer: Any) -> list[tuple[str, str, int | float]]:
+    """List what a wrong number could be in terms of the right one: its name, what to say, and the number.
+
+    A small whole number has too many neighbors for that: twice 2 may be anything.
 
     Args:
         answer: the right value.
-        value: the reader's.
     """
-    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in (answer, value)) or answer == 0:
-        return None
+    if isinstance(answer, bool) or not isinstance(answer, int | float) or answer == 0:
+        return []
     whole = isinstance(answer, int)
+    found = []
     for name, hint, change in VALUES:
         try:
             foreseen = change(answer)
         except (ValueError, ArithmeticError):
             continue
-        by_one = name.startswith("one too")
-        if by_one and not (whole and abs(answer) >= 10):
-            continue
-        small = (whole and abs(answer) < 10) or (name == "the complement" and not 0 < answer < 1)
-        if not small and value and math.isclose(value, foreseen, rel_tol=1e-9 if whole else 2e-3):
-            return name, hint
-    return None
+        small = whole and abs(answer) < 10
+        share = name == "the complement" and not 0 < answer < 1
+        by_one = name.startswith("one too") and not whole
+        near = abs(foreseen - answer) <= 0.02 * abs(answer) and not name.startswith("one too")
+        if not (small or share or by_one or near):
+            found.append((name, hint, round(foreseen) if float(foreseen).is_integer() else foreseen))
+    return found

@@ -88,7 +88,8 @@ def of_arguments(seen: Evidence) -> Iterator[Candidate]:
     if seen.reference is None:
         return
     for k, name in enumerate(seen.names):
-        for step in ARGUMENTS:
+        values = {repr(seen.cases[i][k]) for i in seen.wrong}
+        for step in ARGUMENTS if len(values) > 1 else ():  # one value alone can be its own square, or its double
             hint = f"Your results come out where {step.hint.format(f'`{name}`')}"
             yield Candidate(f"{name} {step.name}", hint, functools.partial(_with_changed, seen, k, step))
     for k, m in itertools.combinations(range(len(seen.names)), 2):

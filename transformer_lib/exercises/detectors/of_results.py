@@ -130,8 +130,6 @@ WHOLE = [
         "Yours is the mean of what is expected: one number, where there should be one for each place.",
         lambda e: real(array(e)).mean(),
     ),
-    Step("the first alone", "Yours is the first of what is expected, alone.", lambda e: items(e)[0]),
-    Step("the last alone", "Yours is the last of what is expected, alone.", lambda e: items(e)[-1]),
     Step(
         "flat",
         "All of your numbers are right and in order, in one long row. Which shape is expected?",
@@ -151,6 +149,15 @@ WHOLE = [
         "the other one first",
         "What you return is right, and in the reverse order. Which comes first?",
         lambda e: pair(e)[::-1],
+    ),
+    Step(
+        "0 and minus infinity",
+        "Yours has 0 where True is expected, and minus infinity where False is: a mask to be added to scores. Here it "
+        "is asked for as True and False.",
+        lambda e: np.where(truth(array(e)), 0.0, -np.inf),
+    ),
+    Step(
+        "joined to one", "Yours is right but joined to one text. One for each is expected.", lambda e: "".join(items(e))
     ),
     Step("backward", "Your text is right, and runs backward.", lambda e: text(e)[::-1]),
     Step("other capitals", "Your text is right but for small and capital letters.", lambda e: text(e).lower()),
@@ -200,85 +207,84 @@ def softmax(value: Any, axis: int) -> Any:
 ALONG = [  # of what is expected, along an axis, which is {axis}
     Step(
         "one place too late",
-        "Yours is right, but moved on by one place along {axis}, and the last has come around to the beginning.",
+        "Yours is right, but moved on by one place {axis}, and the last has come around to the beginning.",
         lambda e, axis: shift(e, axis, 1),
     ),
     Step(
         "one place too early",
-        "Yours is right, but moved back by one place along {axis}, and the first has come around to the end.",
+        "Yours is right, but moved back by one place {axis}, and the first has come around to the end.",
         lambda e, axis: shift(e, axis, -1),
     ),
     Step(
         "the first left out",
-        "The first along {axis} is missing in yours; the rest is right. Where should it begin?",
+        "The first one {axis} is missing in yours; the rest is right. Where should it begin?",
         lambda e, axis: cut(e, axis, 1, None),
     ),
     Step(
         "the last left out",
-        "The last along {axis} is missing in yours; the rest is right. Where should it end?",
+        "The last one {axis} is missing in yours; the rest is right. Where should it end?",
         lambda e, axis: cut(e, axis, None, -1),
     ),
     Step(
         "in reverse order",
-        "Yours is right, and runs backward along {axis}. Which comes first?",
+        "Yours is right, and runs backward {axis}. Which comes first?",
         lambda e, axis: cut(e, axis, None, None, -1),
     ),
     Step(
         "in order of size",
-        "Yours are the right numbers in order of their size along {axis}. Which order is expected?",
+        "Yours are the right numbers in order of their size {axis}. Which order is expected?",
         lambda e, axis: np.sort(array(e), axis),
     ),
     Step(
         "a running sum",
-        "Yours is the running sum of what is expected, along {axis}.",
+        "Yours is the running sum of what is expected, {axis}.",
         lambda e, axis: np.cumsum(real(array(e)), axis),
     ),
     Step(
         "summed",
-        "Yours is what is expected, summed along {axis}. Over which axis should the sum run?",
+        "Yours is what is expected, summed {axis}. Over which axis should the sum run?",
         lambda e, axis: real(array(e)).sum(axis),
     ),
     Step(
         "averaged",
-        "Yours is what is expected, averaged along {axis}. Over which axis should the mean run?",
+        "Yours is what is expected, averaged {axis}. Over which axis should the mean run?",
         lambda e, axis: real(array(e)).mean(axis),
     ),
-    Step("made to sum to 1", "Yours is what is expected, divided so that it sums to 1 along {axis}.", share),
-    Step("softmax taken once more", "Yours is the softmax of what is expected, along {axis}.", softmax),
+    Step("made to sum to 1", "Yours is what is expected, divided so that it sums to 1 {axis}.", share),
+    Step("softmax taken once more", "Yours is the softmax of what is expected, {axis}.", softmax),
 ]
 
 REST = [  # that makes a reader's result right
     Step(
-        "an axis of length 1",
-        "Your numbers are right, and the shape is not: an axis of length 1 is too many, or missing. Which shape does "
-        "the exercise ask for?",
-        lambda g: array(g).squeeze(),
+        "one for each",
+        "The last of yours is right. You return one for each place; one in all is asked for.",
+        lambda g: items(g)[-1],
     ),
     Step("not yet joined", "Your pieces are right. They are to be joined to one text.", lambda g: "".join(items(g))),
     Step("not yet joined", "Your words are right. They are to be joined to one text.", lambda g: " ".join(items(g))),
 ]
 
 REST_ALONG = [
-    Step("not yet divided", "Yours is in the right proportions along {axis}, and does not sum to 1.", share),
-    Step("softmax missing", "Yours becomes right by a softmax along {axis}: these are the scores before it.", softmax),
+    Step("not yet divided", "Yours is in the right proportions {axis}, and does not sum to 1.", share),
+    Step("softmax missing", "Yours becomes right by a softmax {axis}: these are the scores before it.", softmax),
     Step(
         "not yet summed",
-        "Yours becomes right when it is summed along {axis}. That step is left.",
+        "Yours becomes right when it is summed {axis}. That step is left.",
         lambda g, axis: real(array(g)).sum(axis),
     ),
     Step(
         "not yet averaged",
-        "Yours becomes right when it is averaged along {axis}. That step is left.",
+        "Yours becomes right when it is averaged {axis}. That step is left.",
         lambda g, axis: real(array(g)).mean(axis),
     ),
     Step(
         "one too many at the beginning",
-        "Yours is right but for the first along {axis}, which is one too many.",
+        "Yours is right but for the first one {axis}, which is one too many.",
         lambda g, axis: cut(g, axis, 1, None),
     ),
     Step(
         "one too many at the end",
-        "Yours is right but for the last along {axis}, which is one too many.",
+        "Yours is right but for the last one {axis}, which is one too many.",
         lambda g, axis: cut(g, axis, None, -1),
     ),
 ]
@@ -286,10 +292,15 @@ REST_ALONG = [
 
 def of_results(seen: Evidence) -> Iterator[Candidate]:
     """The candidates that are made of what is expected, or of the reader's results and one step more."""
-    first = seen.wrong[0]
-    if isinstance(seen.given[first], Raised | Opaque):
+    first = max(seen.wrong, key=lambda i: axes_of(seen.given[i]))
+    if any(isinstance(seen.given[i], Raised | Opaque) for i in seen.wrong):
         return
     ours, theirs = axes_of(seen.expected[first]), axes_of(seen.given[first])
+    length_1 = (
+        "Your numbers are right, and the shape is not: an axis of length 1 is too many, or missing, as `keepdim` makes "
+        "it. Which shape does the exercise ask for?"
+    )
+    yield Candidate("an axis of length 1", length_1, lambda i: _squeezed_alike(seen.expected[i], seen.given[i]))
     for step in [*WHOLE, *_orders(ours), *_along(ALONG, ours)]:
         yield Candidate(step.name, step.hint, functools.partial(_changed, seen, step))
     for step in [*REST, *_along(REST_ALONG, theirs)]:
@@ -308,8 +319,8 @@ def axes_of(value: Any) -> int:
 
 
 def _along(steps: list[Step], axes: int) -> Iterator[Step]:
-    names = {1: ["the list"], 2: ["the rows", "the columns"]}.get(axes, [f"axis {axis}" for axis in range(axes)])
-    for axis, name in enumerate(names):
+    names = {1: ["in the list"], 2: ["within each column", "within each row"]}
+    for axis, name in enumerate(names.get(axes, [f"along axis {axis}" for axis in range(axes)])):
         for step in steps:
             yield Step(step.name, step.hint.replace("{axis}", name), functools.partial(step.change, axis=axis))
 
@@ -348,6 +359,14 @@ def _finished(seen: Evidence, step: Step, i: int) -> Any:
     """The reader's own result, where this step makes it right."""
     right = seen.agree(seen.expected[i], quietly(step.change, seen.given[i]))
     return seen.given[i] if right else seen.expected[i]
+
+
+def _squeezed_alike(expected: Any, given: Any) -> Any:
+    """What is expected in the reader's shape, where that differs by axes of length 1."""
+    ours, theirs = quietly(array, expected), quietly(array, given)
+    if ours is NOTHING or theirs is NOTHING or ours.squeeze().shape != theirs.squeeze().shape:
+        return expected
+    return ours.reshape(theirs.shape)
 
 
 def _unless_finite(expected: Any, given: Any) -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 
 from transformer_lib.exercises.comparing import as_array
 from transformer_lib.exercises.recognizing import Evidence
-from transformer_lib.exercises.values import plain
+from transformer_lib.exercises.showing import show
+from transformer_lib.exercises.values import Opaque, Raised, plain
 
 
 def situation(seen: Evidence) -> str:
@@ -18,11 +19,29 @@ def situation(seen: Evidence) -> str:
     if len(right) < 2:
         return _place(seen)
     shown = [dict(zip(seen.names, map(plain, case), strict=True)) for case in seen.cases]
-    for said, holds in _conditions(shown[0]):
+    if same := _the_same(seen):
+        return same
+    for said, holds in [*_conditions(shown[0]), *_values(shown, right)]:
         held = {i for i in range(len(seen.given)) if _holds(holds, shown[i])}
         if held == set(right):
             return f"Yours is right {said}, and wrong on every other input."
     return _place(seen)
+
+
+def _the_same(seen: Evidence) -> str:
+    """Say what the answer returns wherever it is wrong, if that is always the same."""
+    results = {repr(seen.given[i]) for i in seen.wrong}
+    if len(results) > 1 or len(seen.wrong) < 3 or isinstance(seen.given[seen.wrong[0]], Raised | Opaque):
+        return ""
+    text = show(seen.given[seen.wrong[0]])
+    return f"Wherever yours is wrong, it returns {text}." if "\n" not in text else ""
+
+
+def _values(shown: list[dict[str, Any]], right: list[int]) -> Iterator[tuple[str, Callable[[dict[str, Any]], bool]]]:
+    """That an argument has the one value that it has wherever the answer is right."""
+    for name, value in shown[right[0]].items():
+        if isinstance(value, int | float | str):
+            yield f"where `{name}` is {show(value)}", lambda a, n=name, v=value: a[n] == v
 
 
 def _conditions(arguments: dict[str, Any]) -> Iterator[tuple[str, Callable[[dict[str, Any]], bool]]]:
@@ -31,6 +50,7 @@ def _conditions(arguments: dict[str, Any]) -> Iterator[tuple[str, Callable[[dict
             yield f"where `{name}` is square", lambda a, n=name: len(set(a[n].shape[-2:])) == 1 and a[n].ndim > 1
             for axis in range(value.ndim):
                 yield f"where `{name}.shape[{axis}]` is 1", lambda a, n=name, x=axis: a[n].shape[x] == 1
+            yield f"where no row of `{name}` is all 0", lambda a, n=name: a[n].ndim > 1 and bool(a[n].any(-1).all())
             yield f"where nothing in `{name}` is negative", lambda a, n=name: bool((a[n] >= 0).all())
             yield f"where no number in `{name}` is 0", lambda a, n=name: bool((a[n] != 0).all())
             if "bool" in str(value.dtype):
