@@ -23,6 +23,7 @@ from transformer_lib.training import PassageSampler, load, pad_to_longest
 
 SEED = 0
 BLANKS, LEFT, RIGHT = 600, 44, (0, 1, 2, 4, 8, 16, 44)  # how many, and the characters given on each side
+FROM = (2, 4)  # after how many characters on the right the gain of all the others is measured
 WEIGHED, READ_ON = 300, (0, 1, 2, 4, 8, 16)  # blanks for which the twin weighs every character, and how far it reads on
 WORDS, LENGTHS = 320, (3, 4, 5, 6)  # whole words hidden, and their letters
 PAIRS = 500  # of each kind, or a few less
@@ -75,10 +76,15 @@ def weighed(model: MaskedLanguageModel, left: Tensor, right: Tensor, marks: Mark
     return torch.cat([log_left[:, None], log_right], dim=1).cumsum(dim=1).T.log_softmax(dim=1)
 
 
+def bits_of(scores: Tensor, truth: Tensor) -> Tensor:
+    """What each of some tokens (N,) costs by log-probabilities (N, V)."""
+    return -scores.gather(1, truth[:, None]).squeeze(1) / math.log(2)
+
+
 def summary(log_p: Iterable[Tensor], truth: Tensor) -> dict[str, float]:
     """Bits with their standard error, and how often the truth is the first guess, with its error."""
     scores = torch.cat(list(log_p))
-    bits = -scores.gather(1, truth[:, None]).squeeze(1) / math.log(2)
+    bits = bits_of(scores, truth)
     first = (scores.argmax(dim=1) == truth).double()
     return {
         "bits": float(bits.mean()),
@@ -92,9 +98,17 @@ def score_blanks(bert: MaskedLanguageModel, twin: MaskedLanguageModel, rows: Ten
     """Both models on the same blanks, with more and more of what stands to the right."""
     parts = rows.split(AT_ONCE)
 
-    def both(k: int, left: int = 0) -> dict[str, float]:
+    def scores(k: int, left: int = 0) -> Tensor:
         right = slice(LEFT + 1, LEFT + 1 + k)
-        return summary((from_both_sides(bert, x[:, left:LEFT], x[:, right], marks)[:, 0] for x in parts), rows[:, LEFT])
+        return torch.cat([from_both_sides(bert, x[:, left:LEFT], x[:, right], marks)[:, 0] for x in parts])
+
+    def both(k: int, left: int = 0) -> dict[str, float]:
+        return summary([scores(k, left)], rows[:, LEFT])
+
+    def gain(k: int) -> dict[str, float]:
+        """Bits that the rest of the right side saves after k characters: a mean of differences, blank by blank."""
+        saved = bits_of(scores(k), rows[:, LEFT]) - bits_of(scores(max(RIGHT)), rows[:, LEFT])
+        return {"bits": float(saved.mean()), "bits_error": float(saved.std() / len(saved) ** 0.5)}
 
     some, right = rows[:WEIGHED], slice(LEFT + 1, LEFT + 1 + max(READ_ON))
     truth = some[:, LEFT]
@@ -102,6 +116,7 @@ def score_blanks(bert: MaskedLanguageModel, twin: MaskedLanguageModel, rows: Ten
     return {
         "twin": summary((from_the_left(twin, x[:, :LEFT], marks) for x in parts), rows[:, LEFT]),
         "right": {str(k): both(k) for k in RIGHT},
+        "gained by the rest": {str(k): gain(k) for k in FROM},
         "right alone": both(max(RIGHT), left=LEFT),
         "twin by right": {str(k): summary([tried[k]], truth) for k in READ_ON},
         "weighed": {

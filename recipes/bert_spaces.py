@@ -6,7 +6,8 @@ python recipes/bert_spaces.py    writes trained/bert_spaces
 A passage of the plays in small letters, nothing else left, and at each letter the question: does a word begin here?
 Three seeds, each with its own 100 labelled passages, of
 
-- the stored model, trained further as a whole, and the same network from fresh weights, each at two learning rates;
+- the stored model, trained further as a whole, and the same network from fresh weights, each at two learning rates, and
+  fresh weights for five times as long at the lower;
 - the stored model frozen, with a linear map on its vectors;
 - counts of letters: how often a word begins between the n letters before and the n after, backing off to fewer.
 
@@ -43,6 +44,7 @@ RATES = (1e-3, 3e-3)
 RIDGES = (1.0, 100.0)
 WIDTHS = (1, 2, 3)
 MANY = 20  # times as many passages for the counts
+LONGER = 5  # times as many steps for fresh weights, to see whether they only need time
 
 Set = tuple[list[str], Tensor]  # passages, and (N, LENGTH) whether a word begins at each letter
 
@@ -86,7 +88,14 @@ class Finder(nn.Module):
         return self.scores(self.encoder.encode(tokens)[:, 1:-1])
 
 
-def tuned(encoder: MaskedLanguageModel, rate: float, seed: int, sets: dict[str, Set], ids: dict[str, Tensor]) -> dict:
+def tuned(
+    encoder: MaskedLanguageModel,
+    rate: float,
+    seed: int,
+    sets: dict[str, Set],
+    ids: dict[str, Tensor],
+    epochs: int = EPOCHS,
+) -> dict:
     """Train the whole network on the labelled passages."""
     generator = torch.Generator().manual_seed(seed)
     finder = Finder(encoder, generator)
@@ -97,7 +106,7 @@ def tuned(encoder: MaskedLanguageModel, rate: float, seed: int, sets: dict[str, 
             for part in torch.randperm(len(tokens), generator=generator).split(BATCH):
                 yield tokens[part], labels[part]
 
-    steps = EPOCHS * len(tokens) // BATCH
+    steps = epochs * len(tokens) // BATCH
     train(
         finder,
         batches(),
@@ -144,7 +153,14 @@ def counted(labelled: Set, sets: dict[str, Set], width: int) -> dict:
     }
 
 
-SETTINGS = {"counts": WIDTHS, "counts of many": WIDTHS, "frozen": RIDGES, "fresh weights": RATES, "fine-tuned": RATES}
+SETTINGS = {
+    "counts": WIDTHS,
+    "counts of many": WIDTHS,
+    "frozen": RIDGES,
+    "fresh weights": RATES,
+    "fresh weights, longer": RATES[:1],
+    "fine-tuned": RATES,
+}
 
 
 def compare(seed: int, settings: Mapping[str, Sequence[float]]) -> dict[str, dict[float, dict]]:
@@ -170,6 +186,7 @@ def compare(seed: int, settings: Mapping[str, Sequence[float]]) -> dict[str, dic
         "counts of many": lambda n: counted(many, sets, n),
         "frozen": lambda ridge: linear(last, sets, ridge),
         "fresh weights": lambda rate: tuned(fresh(), rate, seed, sets, ids),
+        "fresh weights, longer": lambda rate: tuned(fresh(), rate, seed, sets, ids, LONGER * EPOCHS),
         "fine-tuned": lambda rate: tuned(load(TRAINED / "bert").masked, rate, seed, sets, ids),
     }
     return {way: {setting: run(setting) for setting in settings[way]} for way, run in ways.items()}
@@ -198,7 +215,14 @@ def main() -> None:
         command="python recipes/bert_spaces.py",
         seed=list(SEEDS),
         seconds=round(time.process_time() - started, 1),
-        settings={"labelled": LABELLED, "epochs": EPOCHS, "letters": LENGTH, "held_out": HELD_OUT, "many": MANY},
+        settings={
+            "labelled": LABELLED,
+            "epochs": EPOCHS,
+            "letters": LENGTH,
+            "held_out": HELD_OUT,
+            "many": MANY,
+            "longer": LONGER,
+        },
     )
     (TRAINED / "bert_spaces" / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

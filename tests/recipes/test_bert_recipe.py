@@ -18,7 +18,7 @@ TEXT = "To be, or not to be, that is the question.\n\nWhether 'tis nobler in the
 @pytest.fixture
 def recipes(monkeypatch):
     monkeypatch.syspath_prepend(RECIPES)
-    names = ("bert", "bert_scores", "bert_masking")
+    names = ("bert", "bert_scores", "bert_masking", "bert_seeds")
     yield {name: importlib.import_module(name) for name in names}
     for name in ("_cards", *names):
         sys.modules.pop(name, None)
@@ -132,6 +132,34 @@ def test_drawn_blanks_are_letters_and_drawn_words_are_whole(recipes, tokenizer):
         before, word, after = text[scores.LEFT - 1], text[scores.LEFT : scores.LEFT + 4], text[scores.LEFT + 4]
         assert word.isalpha() and word.islower()
         assert not (before.isalpha() or after.isalpha() or "'" in before + after)
+
+
+@torch.no_grad()
+def test_what_the_rest_of_the_right_side_gains_is_measured_blank_by_blank(recipes, tokenizer, small):
+    scores, marks = recipes["bert_scores"], recipes["bert"].marks_of(tokenizer)
+    rows = scores.draw_blanks(tokenizer, recipes["bert"].lines_of(tokenizer, TEXT), 30, seeded())
+    found = scores.score_blanks(small, small, rows, marks)
+    bits = []
+    for k in (2, max(scores.RIGHT)):
+        right = rows[:, scores.LEFT + 1 : scores.LEFT + 1 + k]
+        log_p = scores.from_both_sides(small, rows[:, : scores.LEFT], right, marks)[:, 0]
+        bits.append(-log_p[range(len(rows)), rows[:, scores.LEFT]] / torch.tensor(2.0).log())
+    saved = bits[0] - bits[1]
+    assert found["gained by the rest"]["2"] == pytest.approx(
+        {"bits": float(saved.mean()), "bits_error": float(saved.std() / len(rows) ** 0.5)}, rel=1e-3, abs=1e-6
+    )
+
+
+def test_small_copies_start_from_the_same_sines_and_learn(recipes, tokenizer):
+    seeds, recipe = recipes["bert_seeds"], recipes["bert"]
+    lines, marks = recipe.lines_of(tokenizer, TEXT), recipe.marks_of(tokenizer)
+    config = BertConfig(vocab_size=tokenizer.vocab_size + 4, **seeds.SIZES | {"d_model": 16, "d_ff": 16})
+    batches = recipe.causal_batches(lines, marks, seeded())
+    held_out = [next(batches)]
+    model = bert(config, seeded())
+    before = recipe.mean_loss(model, recipe.causal_loss, held_out)
+    after = recipe.mean_loss(seeds.learn(model, batches, recipe.causal_loss, steps=20), recipe.causal_loss, held_out)
+    assert after < before - 0.3
 
 
 def test_pairs_are_of_four_kinds(recipes, monkeypatch):

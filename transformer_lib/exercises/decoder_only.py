@@ -58,7 +58,7 @@ def norms_left_out(vocab_size, context_length, d_model, n_layers):
 
 @gpt_parameters.mistake
 def last_norm_left_out(vocab_size, context_length, d_model, n_layers):
-    """You are short of two vectors, once and for all layers together. Pre-norm never normalises the stream itself:
+    """You are short of two vectors, once and for all layers together. Pre-norm never normalizes the stream itself:
     what does the head read?"""
     return gpt_parameters(vocab_size, context_length, d_model, n_layers) - 2 * d_model
 
@@ -82,7 +82,12 @@ def texts_to_cut(generator):
         yield torch.from_numpy(generator.permutation(n) + 10), length
 
 
-@exercise("14.inputs_and_targets", inputs=texts_to_cut)
+@exercise(
+    "14.inputs_and_targets",
+    inputs=texts_to_cut,
+    hint="The last question of a window is answered by the token after it. How many tokens do two windows of two need, "
+    "and into how many windows can four tokens be cut?",
+)
 def inputs_and_targets(tokens, length):
     """The same windows, one token on."""
     n = (len(tokens) - 1) // length * length
@@ -238,6 +243,7 @@ cache_bytes = Question(
     mistakes={
         18_874_368: "Half of it. Keys and values are both kept; or did a number of 16 bits take one byte?",
         75_497_472: "Twice too much: 16 bits are two bytes, and there are two things to keep, keys and values.",
+        36: "That is in MiB. The question asks for bytes.",
         3_145_728: "That is one layer's. Each layer has keys and values of its own.",
         452_984_832: "You count each head as wide as the model. The twelve heads share the 768 features.",
         36_864: "That is one token's. The whole context is to be kept.",

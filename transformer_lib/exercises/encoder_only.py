@@ -194,6 +194,13 @@ def who_has_the_rank(logits, target):
     return int(logits.argsort(descending=True)[target]) + 1
 
 
+@rank_of.mistake
+def who_has_the_rank_from_below(logits, target):
+    """You sorted from the lowest score up and read off *which token* stands at index target. You want to know at which
+    index a token stands, counted from the top."""
+    return int(logits.argsort()[target]) + 1
+
+
 def candidates(generator):
     """A right side that says nothing; one that overrules the left; longer ones."""
     yield torch.tensor([0.7, 0.3]).log(), torch.tensor([[0.5], [0.5]]).log()
@@ -221,7 +228,7 @@ def the_right_alone(log_left, log_right):
 
 
 @fill_from_both_sides.mistake
-def not_normalised(log_left, log_right):
+def not_normalized(log_left, log_right):
     """These are the joint probabilities. Divide by their sum: the candidates are all there is to choose from."""
     return (log_left + log_right.sum(dim=1)).exp()
 
