@@ -1,9 +1,44 @@
-"""Exercises of chapter 17: what a cache holds and how it is used, softmax in pieces, windows, intensity, fewer bits."""
+"""Exercises of chapter 17: bounds, what a cache holds and how it is used, softmax in pieces, drafts."""
 
 import torch
-import torch.nn.functional as F
 
-from transformer_lib.exercises.engine import exercise
+from transformer_lib.exercises.engine import Question, exercise
+
+phone_bound = Question(
+    "17.phone_bound",
+    320 / 9,
+    hint="How many bytes do all weights take? And how often per second can that many be read?",
+    mistakes={
+        40 / 9: "You divide by the bits of the weights. A byte has eight.",
+        20.0: "Yours is for one byte per weight. How many bytes are 4.5 bits?",
+        10.0: "Yours is for two bytes per weight. How many bytes are 4.5 bits?",
+        5.0: "Yours is for four bytes per weight. How many bytes are 4.5 bits?",
+        160 / 9: "Half of it. Each weight is read once per token; a multiplication and an addition need it, and it is "
+        "fetched for both at once.",
+        9 / 320: "That is how many seconds a token takes. How many tokens fit into a second?",
+        28.125: "That is how many milliseconds a token takes. How many tokens fit into a second?",
+        40.0: "Were those 4 bits? The scales that the weights share are counted in: 4.5 bits each.",
+    },
+)
+
+break_even = Question(
+    "17.break_even",
+    1.9,
+    hint="What does one pass of the model cost, together with the drafting before it? And how many tokens does plain "
+    "decoding write in that time?",
+    mistakes={
+        1.6: "In yours the draft costs nothing. It proposes four tokens before each pass.",
+        1.675: "You count one drafted token. Four are proposed before each pass, one after the other.",
+        1.975: "You count five drafted tokens. Four are proposed; the fifth token of the pass is the last one that was "
+        "kept.",
+        0.9: "That is how many of the *drafted* tokens must be accepted. Each pass also yields one token of the "
+        "model's own.",
+        38.0: "That is what a pass costs with its drafts, in milliseconds. How many plain tokens take as long?",
+        0.38: "You divide by the price of five plain tokens. Against how many is the pass to be weighed, if that is "
+        "what is asked for?",
+    },
+    rtol=2e-3,
+)
 
 
 def shapes_of_caches(generator):
@@ -101,6 +136,20 @@ def one_place_too_far(x, positions, w_q, w_k, w_v, keys, values):
 
 
 @cached_step.mistake
+def the_place_of_the_last_one(x, positions, w_q, w_k, w_v, keys, values):
+    """Your token stands where the newest token in the cache stood already. Places count from 0: with S tokens held,
+    the last of them is at S − 1."""
+    return _step_at(x + positions[max(len(keys) - 1, 0)], w_q, w_k, w_v, keys, values)
+
+
+@cached_step.mistake
+def the_end_of_the_table(x, positions, w_q, w_k, w_v, keys, values):
+    """Yours takes a row from the end of the table, where the place is S − 1 for a first token, or always the last.
+    Python counts −1 from the end and does not complain. Places count from 0."""
+    return _step_at(x + positions[len(keys) - 1], w_q, w_k, w_v, keys, values)
+
+
+@cached_step.mistake
 def no_position(x, positions, w_q, w_k, w_v, keys, values):
     """Nobody tells your token where it stands: the table of positions goes unused."""
     return _step_at(x, w_q, w_k, w_v, keys, values)
@@ -137,29 +186,49 @@ def scaled_by_the_width_of_the_model(x, positions, w_q, w_k, w_v, keys, values):
 
 
 def tiles_of_scores(generator):
-    """A tile with a larger maximum, one with a smaller, one with huge scores, and wider ones."""
-    for seen, tile in (([0.0], [1.0]), ([2.0], [-1.0, 1.0]), ([1.0, 0.0], [800.0, 799.0]), ([0.5] * 3, [1.0, -2.0])):
+    """A tile with a larger maximum, one with a smaller, the first of all, masked scores, huge ones, and wider tiles."""
+    inf = float("inf")
+    seen_and_tile = (
+        ([0.0], [1.0]),
+        ([2.0], [-1.0, 1.0]),
+        ([], [0.5, -1.0]),
+        ([], [-inf, -2.0]),
+        ([1.0], [-inf, -inf]),
+        ([], [-inf, -inf]),
+        ([1.0, 0.0], [800.0, 799.0]),
+        ([0.5] * 3, [1.0, -2.0]),
+    )
+    for seen, tile in seen_and_tile:
         scores = torch.tensor(seen, dtype=torch.float64)
-        weights = (scores - scores.max()).exp()
+        m = float(scores.max()) if seen else -inf
+        weights = (scores - m).exp()
         values = _normal(generator, len(seen) + len(tile), 2)
         yield (
-            float(scores.max()), float(weights.sum()), weights @ values[: len(seen)],
+            m, float(weights.sum()), weights @ values[: len(seen)],
             torch.tensor(tile, dtype=torch.float64), values[len(seen) :],
         )  # fmt: skip
 
 
 @exercise("17.online_softmax", inputs=tiles_of_scores)
 def online_softmax(m, total, o, scores, values):
-    """What was summed under the old maximum is brought under the new one."""
-    m_new = max(m, float(scores.max()))
-    weights = (scores - m_new).exp()
-    old = torch.tensor(m - m_new, dtype=torch.float64).exp()
+    """What was summed under the old maximum is brought under the new one; where nothing is in view, nothing happens."""
+    m_new, weights, old = _tile(m, scores)
     return m_new, float(total * old + weights.sum()), o * old + weights @ values
 
 
 def _tile(m, scores):
     m_new = max(m, float(scores.max()))
-    return m_new, (scores - m_new).exp(), torch.tensor(m - m_new, dtype=torch.float64).exp()
+    shift = 0.0 if m_new == -float("inf") else m_new
+    return m_new, (scores - shift).exp(), torch.tensor(m - shift, dtype=torch.float64).exp()
+
+
+@online_softmax.mistake
+def nothing_less_nothing(m, total, o, scores, values):
+    """Right, until a tile arrives in which all scores are masked, and all before it were: infinity less infinity is
+    not a number. What should the three be when no key is in view so far?"""
+    m_new = max(m, float(scores.max()))
+    weights, old = (scores - m_new).exp(), torch.tensor(m - m_new, dtype=torch.float64).exp()
+    return m_new, float(total * old + weights.sum()), o * old + weights @ values
 
 
 @online_softmax.mistake
@@ -198,8 +267,8 @@ def rescaled_the_wrong_way(m, total, o, scores, values):
 def the_maximum_of_the_tile_alone(m, total, o, scores, values):
     """Your maximum is that of the tile, even where a larger one came before. Then old sums have to grow, which is how
     they overflow."""
-    m_new = float(scores.max())
-    weights, old = (scores - m_new).exp(), torch.tensor(m - m_new, dtype=torch.float64).exp()
+    m_new, weights, old = _tile(-float("inf"), scores)
+    old = torch.tensor(m - (0.0 if m_new == -float("inf") else m_new), dtype=torch.float64).exp()
     return m_new, float(total * old + weights.sum()), o * old + weights @ values
 
 
@@ -217,54 +286,6 @@ def divided_too_early(m, total, o, scores, values):
     end."""
     m_new, total, o = online_softmax(m, total, o, scores, values)
     return m_new, total, o / total
-
-
-def texts_and_windows(generator):
-    """A window of one, of all, wider than the text, and ordinary ones."""
-    yield 1, 1
-    yield 3, 1
-    yield 4, 2
-    yield 5, 9
-    yield 10, 4
-    yield 4096, 1024
-
-
-@exercise("17.window_pairs", inputs=texts_and_windows)
-def window_pairs(T, window):
-    """The first tokens have fewer before them than the window is wide."""
-    w = min(T, window)
-    return w * (w + 1) // 2 + (T - w) * w
-
-
-@window_pairs.mistake
-def every_window_full(T, window):
-    """You give every token a full window. What does the first token of a text see?"""
-    return T * window
-
-
-@window_pairs.mistake
-def causal_alone(T, window):
-    """Your count is that of a causal mask: the window makes no difference to it."""
-    return T * (T + 1) // 2
-
-
-@window_pairs.mistake
-def itself_beside_the_window(T, window):
-    """Each of your tokens sees itself and `window` more. The window has the token itself in it."""
-    return window_pairs(T, window + 1)
-
-
-@window_pairs.mistake
-def counted_from_nothing(T, window):
-    """Your first token has nothing to look at, the second one key, and so on up to a full window. The first sees
-    itself."""
-    return window_pairs(T - 1, window) if T > 1 else 0
-
-
-@window_pairs.mistake
-def not_itself(T, window):
-    """None of your tokens sees itself. It is the newest one in its window."""
-    return window_pairs(T, window) - T
 
 
 def products(generator):
@@ -314,129 +335,137 @@ def the_matrix_for_every_row(n, a, b, bytes_per_number):
     return arithmetic_intensity(1, a, b, bytes_per_number)
 
 
-def groups_of_weights(generator):
-    """One group of three, a group all above zero, several groups."""
-    yield torch.tensor([[-1.0, 0.2, 2.0]], dtype=torch.float64), 2
-    yield torch.tensor([[5.0, 6.0, 6.4, 7.7]], dtype=torch.float64), 2
-    yield _normal(generator, 3, 8) * torch.tensor([[0.1], [1.0], [5.0]], dtype=torch.float64), 4
-    yield _normal(generator, 2, 32), 4
+def prompts_and_lengths(generator):
+    """One token after one, several after one, one after several, several after several."""
+    yield 1, 1, 1
+    yield 1, 3, 2
+    yield 4, 1, 2
+    yield 3, 4, 2
+    yield 100, 50, 64
 
 
-@exercise("17.quantised", inputs=groups_of_weights)
-def quantised(w, bits):
-    """From the least weight in equal steps to the largest, each group in its own."""
-    least, steps = w.amin(dim=1, keepdim=True), 2**bits - 1
-    d = (w.amax(dim=1, keepdim=True) - least) / steps
-    return ((w - least) / d).round() * d + least
+def _block(n, S, D):
+    return 24 * n * D**2 + 4 * n * S * D
 
 
-def _stepped(w, least, d):
-    return ((w - least) / d).round() * d + least
+@exercise("17.written_flops", inputs=prompts_and_lengths)
+def written_flops(prompt, new, D):
+    """The prompt at once, which gives the first token; then each token but the last, on its own."""
+    return _block(prompt, prompt, D) + sum(_block(1, prompt + i, D) for i in range(1, new))
 
 
-@quantised.mistake
-def one_step_too_many(w, bits):
-    """You divide the range into as many steps as there are numbers. Four marks on a ruler have three spaces between
-    them; your largest weight needs one mark more than there is."""
-    least = w.amin(dim=1, keepdim=True)
-    return _stepped(w, least, (w.amax(dim=1, keepdim=True) - least) / 2**bits)
+@written_flops.mistake
+def the_last_is_read_too(prompt, new, D):
+    """You have the block read the last token that was written. After it, no further token is asked for: how many
+    passes are there, when reading the prompt gives the first new token?"""
+    return _block(prompt, prompt, D) + sum(_block(1, prompt + i, D) for i in range(1, new + 1))
 
 
-@quantised.mistake
-def rounded_down(w, bits):
-    """Your weights never come back larger than they went: the fraction is cut off. Which whole number is nearest?"""
-    least = w.amin(dim=1, keepdim=True)
-    d = (w.amax(dim=1, keepdim=True) - least) / (2**bits - 1)
-    return ((w - least) / d + 1e-9).floor() * d + least
+@written_flops.mistake
+def no_cache(prompt, new, D):
+    """Yours reads everything again for each new token. With a cache the keys and values are there: only the newest
+    token passes through the maps."""
+    return sum(_block(prompt + i, prompt + i, D) for i in range(new))
 
 
-@quantised.mistake
-def one_scale_for_all(w, bits):
-    """One range serves all of your groups. A group of small weights then lies within a step or two of the large
-    ones'."""
-    least = w.min()
-    return _stepped(w, least, (w.max() - least) / (2**bits - 1))
+@written_flops.mistake
+def keys_that_do_not_grow(prompt, new, D):
+    """Your new tokens attend to the prompt alone. Each also sees what was written since, itself included."""
+    return _block(prompt, prompt, D) + (new - 1) * _block(1, prompt, D)
 
 
-@quantised.mistake
-def the_least_is_not_added_back(w, bits):
-    """All of your weights come back from zero upwards. What was subtracted before rounding?"""
-    return quantised(w, bits) - w.amin(dim=1, keepdim=True)
+@written_flops.mistake
+def not_itself(prompt, new, D):
+    """Each of your new tokens sees one key too few. Its own key is appended before it asks, and it may see itself."""
+    return _block(prompt, prompt, D) + sum(_block(1, prompt + i - 1, D) for i in range(1, new))
 
 
-@quantised.mistake
-def around_zero(w, bits):
-    """You scale by the largest magnitude and keep zero where it is. Then a group that lies on one side of it uses half
-    of its numbers; here each group has a least weight of its own."""
-    top = 2 ** (bits - 1) - 1
-    d = w.abs().amax(dim=1, keepdim=True) / top
-    return (w / d).round().clamp(-top - 1, top) * d
+@written_flops.mistake
+def the_prompt_for_nothing(prompt, new, D):
+    """The prompt costs nothing in yours. Before the first token can be written, the block must read it."""
+    return sum(_block(1, prompt + i, D) for i in range(1, new))
 
 
-@quantised.mistake
-def whole_numbers(w, bits):
-    """Those are the whole numbers that would be stored. Asked is what comes of them when they are read."""
-    least = w.amin(dim=1, keepdim=True)
-    return ((w - least) / (w.amax(dim=1, keepdim=True) - least) * (2**bits - 1)).round()
+@written_flops.mistake
+def all_at_once(prompt, new, D):
+    """You let all tokens in at once, as in training. The new ones are not there yet: each has to be written before it
+    can be read, and sees only what stands before it."""
+    return _block(prompt + new - 1, prompt + new - 1, D)
 
 
-def features_of_a_head(generator):
-    """One token, two, and longer texts; all features are above zero, as phi leaves them."""
-    for T, d in ((1, 2), (2, 2), (3, 2), (6, 4)):
-        q, k, v = _normal(generator, 3, T, d)
-        yield F.elu(q) + 1, F.elu(k) + 1, v
+@written_flops.mistake
+def multiplications_without_additions(prompt, new, D):
+    """Half of it: you count multiplications. Each product is also added to a sum, and that is an operation too."""
+    return written_flops(prompt, new, D) // 2
 
 
-@exercise("17.linear_attention", inputs=features_of_a_head)
-def linear_attention(q, k, v):
-    """Write, then read: the state is the sum of all outer products so far."""
-    state, size, outputs = torch.zeros(k.shape[1], v.shape[1], dtype=v.dtype), torch.zeros_like(k[0]), []
-    for query, key, value in zip(q, k, v, strict=True):
-        state, size = state + torch.outer(key, value), size + key
-        outputs.append(query @ state / (query @ size))
-    return torch.stack(outputs)
+@written_flops.mistake
+def half_of_the_causal_pairs(prompt, new, D):
+    """You leave out the pairs of the prompt that the mask forbids, as a good kernel does. Here they are counted: each
+    of the prompt's queries meets all of its keys."""
+    return written_flops(prompt, new, D) - 2 * prompt * (prompt - 1) * D
 
 
-def _in_parallel(q, k, v, mask, own=None):
-    weights = q @ k.mT * mask
-    return weights @ v / (weights if own is None else q @ k.mT * own).sum(dim=1, keepdim=True)
+def models_and_drafts(generator):
+    """Two tokens, three with one that the draft never proposes, and ordinary ones."""
+    yield torch.tensor([0.75, 0.25], dtype=torch.float64), torch.tensor([0.5, 0.5], dtype=torch.float64)
+    yield torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64), torch.tensor([0.6, 0.4, 0.0], dtype=torch.float64)
+    yield torch.tensor([0.1, 0.4, 0.3, 0.2], dtype=torch.float64), torch.tensor([0.4, 0.1, 0.25, 0.25]).double()
+    for V in (5, 12):
+        yield tuple(_normal(generator, 2, V).softmax(dim=1))
 
 
-@linear_attention.mistake
-def everything_in_view(q, k, v):
-    """All of your tokens read one state, in which the whole text stands. A token may see what came before it, and
-    itself."""
-    return _in_parallel(q, k, v, torch.ones(len(q), len(k), dtype=q.dtype))
+@exercise("17.after_rejection", inputs=models_and_drafts)
+def after_rejection(p, q):
+    """What the model has more of than the draft, as a distribution."""
+    more = (p - q).clamp(min=0)
+    return more / more.sum()
 
 
-@linear_attention.mistake
-def read_before_it_is_written(q, k, v):
-    """You read the state and then write the token into it, so that none sees itself, and the first divides nothing by
-    nothing."""
-    return _in_parallel(q, k, v, torch.ones(len(q), len(k), dtype=q.dtype).tril(-1))
+@after_rejection.mistake
+def the_model_itself(p, q):
+    """You draw from p again. The tokens that the draft proposes too often were accepted with less than certainty, and
+    their share is complete already; from p they get more. What is still missing from each token's share?"""
+    return p.clone()
 
 
-@linear_attention.mistake
-def overwritten(q, k, v):
-    """Each token of yours replaces the state, and then nothing is left but its own value. The state is a sum."""
-    return v.clone()
+@after_rejection.mistake
+def not_a_distribution(p, q):
+    """The right amounts, and they do not sum to 1. What is drawn from must be a distribution."""
+    return (p - q).clamp(min=0)
 
 
-@linear_attention.mistake
-def not_divided(q, k, v):
-    """The weights of yours do not sum to 1. What does softmax divide by, and what takes its place here?"""
-    return (q @ k.mT).tril() @ v
+@after_rejection.mistake
+def both_differences(p, q):
+    """You give a share to tokens that the draft proposes too *often* as well. They need nothing more: which sign of
+    p − q is left over?"""
+    return (p - q).abs() / (p - q).abs().sum()
 
 
-@linear_attention.mistake
-def divided_by_the_newest_key(q, k, v):
-    """You divide by what the newest key alone gives. The weights of all keys so far have to sum to 1."""
-    return _in_parallel(q, k, v, torch.ones(len(q), len(k), dtype=q.dtype).tril(), torch.eye(len(q), dtype=q.dtype))
+@after_rejection.mistake
+def the_draft_s_surplus(p, q):
+    """Your difference has the wrong sign: you draw what the draft had too much of. What has the *model* more of?"""
+    more = (q - p).clamp(min=0)
+    return more / more.sum()
 
 
-@linear_attention.mistake
-def softmax_of_the_scores(q, k, v):
-    """That is softmax attention, of features that have been through phi already. Here the product of the features is
-    itself the weight, before it is divided."""
-    scores = (q @ k.mT / q.shape[1] ** 0.5).masked_fill(torch.ones(len(q), len(k)).triu(1) > 0, -torch.inf)
-    return scores.softmax(dim=1) @ v
+@after_rejection.mistake
+def what_both_have(p, q):
+    """You draw from what p and q share. That is the part that is accepted; after a rejection the rest of p is
+    wanted."""
+    both = torch.minimum(p, q)
+    return both / both.sum()
+
+
+@after_rejection.mistake
+def negative_shares(p, q):
+    """Some of your shares are negative, so that nothing can be drawn from them. Only what the model has *more* of than
+    the draft is left over."""
+    return p - q
+
+
+@after_rejection.mistake
+def softened(p, q):
+    """A softmax makes a distribution of any numbers, but not this one: it gives every token a share, also those of
+    which nothing is missing."""
+    return (p - q).softmax(dim=0)

@@ -34,6 +34,8 @@ def step_in_numpy(x, positions, w_q, w_k, w_v, keys, values):
 
 def online_one_by_one(m, total, o, scores, values):
     for score, value in zip(scores.tolist(), values, strict=True):
+        if score == -math.inf:
+            continue
         if score > m:
             total, o, m = total * math.exp(m - score), o * math.exp(m - score), score
         total, o = total + math.exp(score - m), o + math.exp(score - m) * value
@@ -41,18 +43,12 @@ def online_one_by_one(m, total, o, scores, values):
 
 
 def online_in_numpy(m, total, o, scores, values):
-    top = max(m, scores.numpy().max())
-    weights = np.exp(np.append(m, scores.numpy()) - top)
+    scores = scores.numpy()
+    if np.isneginf(scores).all():
+        return m, total, o
+    top = max(m, scores.max())
+    weights = np.exp(np.append(m, scores) - top)
     return top, weights @ np.append(total, np.ones(len(scores))), weights @ np.vstack((o, values))
-
-
-def pairs_by_a_mask(T, window):
-    return sum(min(t, window) for t in range(1, T + 1))
-
-
-def pairs_less_those_out_of_sight(T, window):
-    gone = max(T - window, 0)
-    return (T * (T + 1) - gone * (gone + 1)) // 2
 
 
 def intensity_by_parts(n, a, b, bytes_per_number):
@@ -65,38 +61,36 @@ def intensity_by_reciprocals(n, a, b, bytes_per_number):
     return 2 / bytes_per_number / (1 / n + 1 / a + 1 / b)
 
 
-def quantised_by_a_loop(w, bits):
-    rows = []
-    for group in w.tolist():
-        low, high = min(group), max(group)
-        step = (high - low) / (2**bits - 1)
-        rows.append([low + step * round((x - low) / step) for x in group])
-    return rows
+def flops_in_one_sum(prompt, new, D):
+    keys = prompt * prompt + (new - 1) * prompt + (new - 1) * new // 2
+    return 24 * (prompt + new - 1) * D**2 + 4 * keys * D
 
 
-def quantised_to_the_nearest_mark(w, bits):
-    w = w.numpy()
-    marks = np.linspace(w.min(axis=1), w.max(axis=1), 2**bits, axis=1)
-    nearest = np.abs(w[:, :, None] - marks[:, None]).argmin(axis=2)
-    return np.take_along_axis(marks, nearest, axis=1)
+def flops_by_a_loop(prompt, new, D):
+    flops, cached, arriving = 0, 0, prompt
+    for _ in range(new):
+        cached += arriving
+        flops += arriving * (2 * 12 * D * D) + 2 * (2 * arriving * cached * D)
+        arriving = 1
+    return flops
 
 
-def linear_in_parallel(q, k, v):
-    weights = (q @ k.T).tril()
-    return weights / weights.sum(dim=1, keepdim=True) @ v
+def rest_in_numpy(p, q):
+    p, q = p.numpy(), q.numpy()
+    rest = np.where(p > q, p - q, 0)
+    return rest / rest.sum()
 
 
-def linear_by_cumulative_sums(q, k, v):
-    states = torch.einsum("td,te->tde", k, v).cumsum(dim=0)
-    return torch.einsum("td,tde->te", q, states) / (q * k.cumsum(dim=0)).sum(dim=1, keepdim=True)
+def rest_by_what_is_not_shared(p, q):
+    shared = torch.minimum(p, q)
+    return [float(x) / (1 - float(shared.sum())) for x in p - shared]
 
 
 ALTERNATIVES = {
     "17.kv_cache_bytes": [bytes_by_a_tensor, bytes_by_a_share],
     "17.cached_step": [step_by_the_kernel, step_in_numpy],
     "17.online_softmax": [online_one_by_one, online_in_numpy],
-    "17.window_pairs": [pairs_by_a_mask, pairs_less_those_out_of_sight],
     "17.arithmetic_intensity": [intensity_by_parts, intensity_by_reciprocals],
-    "17.quantised": [quantised_by_a_loop, quantised_to_the_nearest_mark],
-    "17.linear_attention": [linear_in_parallel, linear_by_cumulative_sums],
+    "17.written_flops": [flops_in_one_sum, flops_by_a_loop],
+    "17.after_rejection": [rest_in_numpy, rest_by_what_is_not_shared],
 }
