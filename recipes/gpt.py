@@ -6,6 +6,7 @@ slower, and BFLOAT16 = False is quicker.
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -36,13 +37,23 @@ def precision() -> contextlib.AbstractContextManager[None]:
     return sdpa_kernel(SDPBackend.MATH) if BFLOAT16 else contextlib.nullcontext()
 
 
-def main() -> None:
+def main(
+    name: str = "gpt",
+    *,
+    build: Callable[[GPTConfig, torch.Generator], nn.Module] = gpt,
+    checkpoint: Path | None = None,
+    rung: str = "GPT",
+    chapter: str = "14",
+    command: str = "python recipes/gpt.py",
+) -> None:
+    """Train and score the GPT, or what `build` makes of its sizes, which recipes/llama.py sets beside it."""
     torch.set_num_threads(1)
+    checkpoint = checkpoint or CHECKPOINT
     tokenizer, tokens = load_plays()
     config = GPTConfig(vocab_size=tokenizer.vocab_size, context_length=CONTEXT_LENGTH, **SIZES)
     generator = torch.Generator().manual_seed(SEED)
-    model = gpt(config, generator)
-    seconds = CHECKPOINT.with_suffix(".seconds")  # CPU time of the runs before this one, if there were any
+    model = build(config, generator)
+    seconds = checkpoint.with_suffix(".seconds")  # CPU time of the runs before this one, if there were any
     started, before = time.process_time(), float(seconds.read_text()) if seconds.exists() else 0.0
 
     def nats(split: str, characters: int | None = None) -> float:
@@ -63,21 +74,21 @@ def main() -> None:
             optimizer=muon_and_adamw(model, muon_lr=MUON_RATE, adamw_lr=ADAMW_RATE, weight_decay=WEIGHT_DECAY),
             schedule=trapezoid(TRAINING.steps, warmup=WARM_UP, cooldown=TRAINING.steps // 2),
             validate=validate,
-            checkpoint=CHECKPOINT,
+            checkpoint=checkpoint,
             generators={"seed": generator},
             progress=True,
         )
     model.half().float()  # what is scored is what is stored
     scores = {split: nats(split) for split in ("validation", "test")}
     write_rung(
-        "gpt",
+        name,
         model.half(),
         tokenizer,
         history,
         scores,
-        rung="GPT",
-        chapter="14",
-        command="python recipes/gpt.py",
+        rung=rung,
+        chapter=chapter,
+        command=command,
         seed=SEED,
         seconds=round(float(seconds.read_text()), 1),
     )

@@ -17,7 +17,7 @@ from transformer_lib.tokenizers.characters import CharacterTokenizer
 from transformer_lib.training import evaluate, load
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-NAMES = ("_cards", "_plays", "gpt", "initialization", "prefix", "samples")
+NAMES = ("_cards", "_plays", "gpt", "initialization", "llama", "prefix", "samples")
 SMALL = {"d_model": 8, "n_layers": 1, "n_heads": 2, "d_ff": 16}
 
 
@@ -102,6 +102,27 @@ def test_a_killed_run_goes_on_to_the_same_model(quick_gpt, monkeypatch, tmp_path
     resumed = main(stop_after=40)  # 40 steps are left, from the checkpoint at 20
     quick_gpt.CHECKPOINT.unlink()
     assert main(stop_after=60) == resumed
+
+
+def test_the_llama_is_of_the_size_of_the_gpt(recipe):
+    llama = recipe("llama")
+    config = GPTConfig(vocab_size=72, context_length=128, **llama.gpt.SIZES)
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    ours, theirs = llama.build(config, generators[0]), gpt(config, generators[1])
+    sizes = [sum(parameter.numel() for parameter in model.parameters()) for model in (ours, theirs)]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.005)
+    assert ours.config.n_kv_heads == 1 and ours.embedding.positions is None
+    written = ours.blocks[0].attention.w_o.weight.detach().std().item()
+    assert written == pytest.approx(0.02 / 8**0.5, rel=0.05)
+
+
+def test_the_llama_is_trained_as_the_gpt_is(quick_gpt, recipe, tmp_path):
+    recipe("llama").main()
+    trained = tmp_path / "trained"
+    card = json.loads((trained / "llama" / "card.json").read_text())
+    assert (card["rung"], card["chapter"], card["command"]) == ("LLaMA", "16", "python recipes/llama.py")
+    assert not (trained / "gpt").exists()
+    assert load(trained / "llama").config.d_model == SMALL["d_model"]
 
 
 def test_three_beginnings_differ_in_what_they_say(recipe):
