@@ -1,33 +1,39 @@
-"""From GPT to LLaMA, a part at a time: each of four swapped alone, then all of them. 45 minutes on one core.
+"""From GPT to LLaMA, a part at a time: each of four swapped alone, then all of them. Ten minutes on one core.
 
     norm             LayerNorm               -> RMSNorm
     feed_forward     GELU                    -> SwiGLU
     positions        learned                 -> rotary
     n_kv_heads       one for each query head -> one for two
 
-All variants have as many parameters, within a thousandth: what a part saves goes to the feed-forward network's width.
+All variants have as many parameters, within a hundredth: what a part saves goes to the feed-forward network's width.
 None has biases, as LLaMA has none. Those of one seed read the same windows in the same order, and begin with the same
-weights wherever their shapes are the same. The learning rates are those of recipes/gpt.py; whether they favour GELU is
-seen by trying it and SwiGLU at half and twice Muon's rate. A run that was interrupted goes on after the last variant
-done.
+weights wherever their shapes are the same.
 
-Writes trained/llama_parts/results.json: the runs; bits by place in a window longer than those trained on, which learned
-positions cannot read; and the time of a step and of a norm.
+Each variant has a learning rate of its own: the best of at least three on the validation plays after TUNING steps, and
+where the best is the highest or the lowest tried, a further one is tried. After a warm-up the rate stays, so that one
+run gives the scores of every length: at each milestone the average of about the last hundred steps' weights is scored
+on test plays. An interrupted run of the recipe goes on after the last training done.
+
+Writes trained/llama_parts/results.json: the rates tried; the runs; bits by place in a window longer than those trained
+on, which learned positions cannot read; and the time of a step and of a norm.
 """
 
+import itertools
 import json
 import time
 import zlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 import torch
+import torch.nn.functional as F
 from _cards import TRAINED, write_card
 from _plays import load_plays
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from transformer_lib.architectures import Embedding, LanguageModel
@@ -36,31 +42,21 @@ from transformer_lib.block import Block, PreNorm
 from transformer_lib.feed_forward import FeedForward, SwiGLU
 from transformer_lib.ladder import bits_per_character
 from transformer_lib.norms import LayerNorm, RMSNorm
-from transformer_lib.optimizers import muon_and_adamw
+from transformer_lib.optimizers import ChainedOptimizer, muon_and_adamw
 from transformer_lib.positions import LearnedPositions, Rotary
-from transformer_lib.schedules import trapezoid
-from transformer_lib.training import (
-    TrainConfig,
-    autocast,
-    evaluate,
-    next_token_loss,
-    random_windows,
-    token_nll,
-    train,
-)
+from transformer_lib.training import MovingAverage, TrainConfig, evaluate, random_windows, token_nll, train
 
-D, LAYERS, HEADS, D_FF, CONTEXT_LENGTH, BATCH = 128, 4, 4, 512, 128, 16
-SEEDS = 4
-TRAINING = TrainConfig(steps=450, max_norm=1.0, log_every=50)
-WARM_UP, COOL_DOWN = 30, 225
-MUON, ADAMW, WEIGHT_DECAY = 0.02, 4e-3, 0.01
-OTHER_RATES, OTHER_SEEDS = (0.01, 0.04), 2
+D, LAYERS, HEADS, D_FF, CONTEXT_LENGTH, BATCH = 48, 2, 4, 192, 48, 4
+SEEDS = ((0, 1, 2),)  # those of a group train side by side
+MILESTONES = (225, 450, 900, 1800, 3600)
+TUNING, TUNING_SEED, RATES = 600, 0, (0.5, 1.0, 2.0)  # the rates are multiples of those of recipes/gpt.py
+MUON_RATE, ADAMW_RATE, WEIGHT_DECAY = 0.02, 4e-3, 0.01
+WARM_UP, AVERAGE = 100, 0.99
 OVERLAP = CONTEXT_LENGTH // 4  # what a held-out character has before it, at least
-FAR, FAR_WINDOWS, STRIDE = 3 * CONTEXT_LENGTH, 128, 32
+CHARACTERS = {"validation": 20_000, "test": 20_000}  # the beginning of each set is scored
+FAR, FAR_WINDOWS, STRIDE = 3 * CONTEXT_LENGTH, 128, 12
 ROUNDS = 9  # of timing, each variant once in every one
 CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "llama_parts.json"
-
-loss = autocast(next_token_loss)
 
 
 @dataclass(frozen=True)
@@ -120,8 +116,34 @@ def decoder(vocab_size: int, parts: Parts, seed: int) -> LanguageModel:
     return model
 
 
-def optimizer_of(model: nn.Module, muon: float = MUON) -> torch.optim.Optimizer:
-    return muon_and_adamw(model, muon_lr=muon, adamw_lr=ADAMW, weight_decay=WEIGHT_DECAY, dtype=torch.bfloat16)
+def optimizer_of(models: Sequence[nn.Module], rates: Sequence[float]) -> torch.optim.Optimizer:
+    """Muon and AdamW, with a rate for each model that multiplies those of both."""
+    parts = []
+    for rate in sorted({*rates}):
+        alike = nn.ModuleList(model for model, own in zip(models, rates, strict=True) if own == rate)
+        muon, adamw = rate * MUON_RATE, rate * ADAMW_RATE
+        parts.append(
+            muon_and_adamw(alike, muon_lr=muon, adamw_lr=adamw, weight_decay=WEIGHT_DECAY, dtype=torch.bfloat16)
+        )
+    return ChainedOptimizer(*parts) if len(parts) > 1 else parts[0]
+
+
+def windows(text: Tensor, seeds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches (seeds, B, T) of windows, those of a seed always the same."""
+    each = [random_windows(text, CONTEXT_LENGTH, BATCH, torch.Generator().manual_seed(seed)) for seed in seeds]
+    for pairs in zip(*each, strict=True):
+        inputs, targets = zip(*pairs, strict=True)
+        yield torch.stack(inputs), torch.stack(targets)
+
+
+def side_by_side(models: nn.ModuleList, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """The sum of the losses of models of one shape, each on its own windows: small models are quicker together."""
+    inputs, targets = batch
+    own = [dict(model.named_parameters()) for model in models]
+    weights = {name: torch.stack([each[name] for each in own]) for name in own[0]}
+    with sdpa_kernel(SDPBackend.MATH):  # the one that vmap can batch
+        logits = vmap(lambda weight, tokens: functional_call(models[0], weight, (tokens,)))(weights, inputs)
+    return len(models) * F.cross_entropy(logits.flatten(0, 2), targets.flatten())
 
 
 def bits(nats: float) -> float:
@@ -136,28 +158,36 @@ def far_bits(model: LanguageModel, text: Tensor) -> list[float]:
     return [bits(nats) for nats in torch.stack(rows).mean(dim=0).unflatten(0, (-1, STRIDE)).mean(dim=1).tolist()]
 
 
-def run(name: str, seed: int, muon: float, vocab_size: int, tokens: dict[str, Tensor]) -> dict[str, object]:
-    """Train a variant once, and score it on all of the test plays."""
-    model = decoder(vocab_size, VARIANTS[name], seed)
-    batches = random_windows(tokens["train"], CONTEXT_LENGTH, BATCH, torch.Generator().manual_seed(seed))
-    schedule = trapezoid(TRAINING.steps, warmup=WARM_UP, cooldown=COOL_DOWN)
-    started = time.process_time()
-    history = train(model, batches, TRAINING, loss=loss, optimizer=optimizer_of(model, muon), schedule=schedule)
-    seconds = time.process_time() - started
-    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
-        test = evaluate(model, tokens["test"], length=CONTEXT_LENGTH, overlap=OVERLAP, batch_size=32)
-        far = far_bits(model, tokens["validation"])
-    return {
-        "variant": name,
-        "seed": seed,
-        "muon": muon,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "d_ff": VARIANTS[name].d_ff,
-        "test": bits(test),
-        "training": [bits(entry["loss"]) for entry in history],
-        "far": far,
-        "seconds": round(seconds, 1),
-    }
+def trained(
+    variant: str,
+    settings: Sequence[tuple[float, int]],
+    vocab_size: int,
+    text: Tensor,
+    scored: Tensor,
+    milestones: Sequence[int],
+) -> tuple[nn.ModuleList, list[dict[str, object]]]:
+    """Train a variant with some rates and seeds; the averaged models, and the bits of each at each milestone."""
+    rates, seeds = zip(*settings, strict=True)
+    models = nn.ModuleList(decoder(vocab_size, VARIANTS[variant], seed) for seed in seeds)
+    batches, optimizer = windows(text, seeds), optimizer_of(models, rates)
+    average, seconds = MovingAverage(optimizer, AVERAGE), 0.0
+    curves: list[list[float]] = [[] for _ in seeds]
+    for before, after in itertools.pairwise((0, *milestones)):
+        started = time.process_time()
+        config = TrainConfig(steps=after - before, log_every=after)
+        schedule = lambda step, before=before: min(1.0, (before + step + 1) / WARM_UP)  # noqa: E731
+        train(models, batches, config, loss=side_by_side, optimizer=optimizer, schedule=schedule)
+        seconds += time.process_time() - started
+        with average.applied():
+            for model, curve in zip(models, curves, strict=True):
+                curve.append(bits(evaluate(model, scored, length=CONTEXT_LENGTH, overlap=OVERLAP, batch_size=32)))
+            weights = {name: weight.clone() for name, weight in models.state_dict().items()}
+    models.load_state_dict(weights)
+    each = round(seconds / len(seeds), 1)
+    return models, [
+        {"variant": variant, "rate": rate, "seed": seed, "bits": curve, "seconds": each}
+        for rate, seed, curve in zip(rates, seeds, curves, strict=True)
+    ]
 
 
 def interleaved(actions: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -177,16 +207,16 @@ def step_seconds(vocab_size: int, text: Tensor) -> dict[str, float]:
     def steps(parts: Parts) -> Callable[[], object]:
         model = decoder(vocab_size, parts, 0)
         batches = random_windows(text, CONTEXT_LENGTH, BATCH, torch.Generator().manual_seed(0))
-        config, optimizer = TrainConfig(steps=3, max_norm=1.0), optimizer_of(model)
-        return lambda: train(model, batches, config, loss=loss, optimizer=optimizer)
+        config, optimizer = TrainConfig(steps=10), optimizer_of([model], [1.0])
+        return lambda: train(model, batches, config, optimizer=optimizer)
 
     actions = {name: steps(parts) for name, parts in VARIANTS.items()}
-    return {name: round(seconds / 3, 5) for name, seconds in interleaved(actions).items()}
+    return {name: round(seconds / 10, 5) for name, seconds in interleaved(actions).items()}
 
 
 def norm_microseconds(width: int) -> dict[str, float]:
-    """The time of each norm, there and back, on as many numbers in rows of a width."""
-    x = torch.randn(BATCH * CONTEXT_LENGTH * D // width, width, requires_grad=True)
+    """The time of each norm, there and back, on 2^18 numbers in rows of a width."""
+    x = torch.randn(2**18 // width, width, requires_grad=True)
     towards = torch.randn_like(x)
 
     def there_and_back(norm: nn.Module) -> None:
@@ -200,38 +230,64 @@ def norm_microseconds(width: int) -> dict[str, float]:
 def main() -> None:
     torch.set_num_threads(1)
     tokenizer, tokens = load_plays()
-    settings = {"training": asdict(TRAINING), "seeds": SEEDS, "d_model": D, "layers": LAYERS, "batch": BATCH}
-    record = json.loads(CHECKPOINT.read_text()) if CHECKPOINT.exists() else {"settings": settings, "runs": []}
+    scored = {split: tokens[split][:characters] for split, characters in CHARACTERS.items()}
+    settings = {"d_model": D, "layers": LAYERS, "context_length": CONTEXT_LENGTH, "batch": BATCH, "d_ff": D_FF}
+    settings |= {"tuning": TUNING, "milestones": list(MILESTONES), "warm_up": WARM_UP}
+    record = (
+        json.loads(CHECKPOINT.read_text()) if CHECKPOINT.exists() else {"settings": settings, "tuning": {}, "runs": {}}
+    )
     if record["settings"] != settings:
         raise ValueError(f"{CHECKPOINT} is of a run with other settings: move it away to begin anew")
-    runs = record["runs"]
     CHECKPOINT.parent.mkdir(exist_ok=True)
-    (TRAINED / "llama_parts").mkdir(parents=True, exist_ok=True)
-    planned = [(name, seed, MUON) for seed in range(SEEDS) for name in VARIANTS]
-    planned += [(name, seed, rate) for rate in OTHER_RATES for seed in range(OTHER_SEEDS) for name in ("GPT", "SwiGLU")]
-    done = {(one["variant"], one["seed"], one["muon"]) for one in runs}
-    with sdpa_kernel(SDPBackend.MATH):  # in bfloat16 the fused kernel of attention is the slower one
-        for key in planned:
-            if key not in done:
-                runs.append(run(*key, tokenizer.vocab_size, tokens))
-                print({name: value for name, value in runs[-1].items() if name != "training"}, flush=True)
-                CHECKPOINT.write_text(json.dumps(record))
-        steps = step_seconds(tokenizer.vocab_size, tokens["train"])
+
+    def done(kind: str, variant: str, settings: Sequence[tuple[float, int]]) -> list[dict[str, object]]:
+        """Some trainings, or what is written down of them."""
+        key = f"{variant}, {settings}"
+        if key not in record[kind]:
+            split, milestones = ("validation", (TUNING,)) if kind == "tuning" else ("test", MILESTONES)
+            models, found = trained(variant, settings, tokenizer.vocab_size, tokens["train"], scored[split], milestones)
+            for model, one in zip(models, found, strict=True):
+                one["d_ff"], one["parameters"] = VARIANTS[variant].d_ff, sum(p.numel() for p in model.parameters())
+                if kind == "runs":
+                    one["far"] = far_bits(model, tokens["validation"])
+            record[kind][key] = found
+            CHECKPOINT.write_text(json.dumps(record))
+            print(kind, key, *((one["bits"], one["seconds"]) for one in found), flush=True)
+        return record[kind][key]
+
+    rates: dict[str, float] = {}
+    for variant in VARIANTS:
+        tried = done("tuning", variant, [(rate, TUNING_SEED) for rate in RATES])
+        while variant not in rates:
+            by_rate = {one["rate"]: one["bits"][-1] for one in tried}
+            best = min(by_rate, key=by_rate.__getitem__)
+            if min(by_rate) < best < max(by_rate):
+                rates[variant] = best
+            else:
+                further = best / 2 if best == min(by_rate) else best * 2
+                tried = tried + done("tuning", variant, [(further, TUNING_SEED)])
+    for seeds, variant in itertools.product(SEEDS, VARIANTS):
+        done("runs", variant, [(rates[variant], seed) for seed in seeds])
+    tuning, runs = (list(itertools.chain.from_iterable(record[kind].values())) for kind in ("tuning", "runs"))
     results = {
+        "settings": settings,
+        "rates": rates,
         "stride": STRIDE,
-        "step_seconds": steps,
-        "norm_microseconds": {str(width): norm_microseconds(width) for width in (D, 8 * D)},
+        "step_seconds": step_seconds(tokenizer.vocab_size, tokens["train"]),
+        "norm_microseconds": {str(width): norm_microseconds(width) for width in (D, 1024)},
+        "tuning": tuning,
         "runs": runs,
     }
+    (TRAINED / "llama_parts").mkdir(parents=True, exist_ok=True)
     text = json.dumps(results).replace('{"variant"', '\n{"variant"')
     (TRAINED / "llama_parts" / "results.json").write_text(text + "\n", encoding="utf-8")
     write_card(
         "llama_parts",
         chapter="16",
         command="python recipes/llama_parts.py",
-        seeds=f"0 to {SEEDS - 1}",
-        steps=TRAINING.steps,
-        seconds=round(sum(one["seconds"] for one in runs)),
+        seeds=f"0 to {max(map(max, SEEDS))}",
+        steps=MILESTONES[-1],
+        seconds=round(sum(one["seconds"] for one in tuning + runs)),
     )
 
 

@@ -1,5 +1,6 @@
-"""Exercises of chapter 16: the parts of a LLaMA, what its cache weighs, how it is spoken to, and where it looks."""
+"""Exercises of chapter 16: the parts of a LLaMA, what its cache weighs, how its weights are stored, and its groups."""
 
+import numpy as np
 import torch
 
 from transformer_lib.exercises.engine import Question, exercise
@@ -68,6 +69,7 @@ def widths_to_match(generator):
     yield 12, 1
     yield 16, 4
     yield 100, 8
+    yield 25, 8
     yield 512, 32
     yield 3072, 64
     yield 4 * 4096, 256
@@ -111,6 +113,13 @@ def rounded_down(d_ff, multiple):
     """You round down, so that the network comes out smaller than the one it is compared with, where it does not come
     out even."""
     return 2 * d_ff // (3 * multiple) * multiple
+
+
+@swiglu_width.mistake
+def fraction_dropped_first(d_ff, multiple):
+    """You drop the fraction of two thirds before you round up, as LLaMA's own code does. Where two thirds lie just
+    above a multiple, that makes the network a little smaller than the one it is compared with."""
+    return -(-int(2 * d_ff / 3) // multiple) * multiple
 
 
 @swiglu_width.mistake
@@ -174,7 +183,8 @@ cache_bytes = Question(
     hint="What is kept for one token in one layer: of which two things, in how many heads, how wide? Then layers, "
     "tokens, and bytes a number.",
     mistakes={
-        566_231_040: "You keep as many keys as there are queries. Which of the two kinds of head is kept?",
+        566_231_040: "Three times too much. Either you keep nine heads, where only key heads are kept, or you make "
+        "each key head three times as wide as a query head, which it has to match.",
         94_371_840: "Half of it. Keys and values are both kept; or did a number of 16 bits take one byte?",
         377_487_360: "Twice too much: 16 bits are two bytes, and there are two things to keep, keys and values.",
         6_291_456: "That is one layer's. Each layer has keys and values of its own.",
@@ -185,157 +195,196 @@ cache_bytes = Question(
 )
 
 
-def conversations(generator):
-    """One turn, a system turn before it, a longer conversation, and an empty text."""
-    user = {"role": "user", "content": "What is a token?"}
-    yield ([{"role": "user", "content": ""}],)
-    yield ([user],)
-    yield ([{"role": "system", "content": "Be brief."}, user],)
-    yield ([user, {"role": "assistant", "content": "A piece of a text."}, {"role": "user", "content": "How\nlong?"}],)
+largest_score = Question(
+    "16.largest_score",
+    8,
+    hint="How long is a vector of 64 features whose mean square is 1? And for which two vectors of given lengths is "
+    "the product largest?",
+    mistakes={
+        64: "That is the product of the two vectors, before the division by the root of their width.",
+        1: "That would be right for vectors of length 1. RMSNorm makes the *mean* square 1, and there are 64 features.",
+        0.125: "That divides vectors of length 1. RMSNorm makes the *mean* square 1, and there are 64 features.",
+        512: "You multiply by the root of the width. The scores are divided by it.",
+        4096: "Each vector is as long as the root of the sum of its squares: you took the sum itself.",
+    },
+)
+
+kept_pairs = Question(
+    "16.kept_pairs",
+    29,
+    hint="A pair stays as it was if it turns at least four times in 8,192 positions. Its frequency is 500,000 to the "
+    "power of -i/64 radians per position. Do not forget the pair i = 0.",
+    mistakes={
+        28: "One too few. The pairs are counted from i = 0, which turns fastest.",
+        35: "Either you count the pairs that are changed, or you count down to one whole turn. Between one turn and "
+        "four the frequency is already changed in part.",
+        42: "Turns or radians? A whole turn is 2π radians.",
+        44: "You count down to one radian. The limit is four whole turns, and a turn is 2π radians.",
+        38: "You count turns in the longer context. What counts is the length that the model was trained on before.",
+        57: "The exponent is i/64, so that the slowest pair has nearly the base itself; you have half of it.",
+        64: "Not all of them: slow pairs are slowed down.",
+        6: "Between one turn and four: these are the pairs that are blended.",
+    },
+)
 
 
-def _turns(messages):
-    return "".join(f"<|im_start|>{turn['role']}\n{turn['content']}<|im_end|>\n" for turn in messages)
-
-
-@exercise("16.chat_prompt", inputs=conversations)
-def chat_prompt(messages):
-    """Every turn closed, and the assistant's next one open."""
-    return _turns(messages) + "<|im_start|>assistant\n"
-
-
-@chat_prompt.mistake
-def nobody_to_answer(messages):
-    """Your conversation ends with a closed turn. The model has first to guess who speaks next; open the assistant's
-    turn for it."""
-    return _turns(messages)
-
-
-@chat_prompt.mistake
-def the_answer_closed(messages):
-    """You close the assistant's turn before it has said anything. It is the model that writes the last mark."""
-    return _turns(messages) + "<|im_start|>assistant\n<|im_end|>\n"
-
-
-@chat_prompt.mistake
-def no_line_end_after_assistant(messages):
-    """The opened turn lacks what stands after every role: a line end. The model would have to write it itself."""
-    return _turns(messages) + "<|im_start|>assistant"
-
-
-@chat_prompt.mistake
-def no_line_end_after_a_turn(messages):
-    """Your turns follow each other on one line. After each <|im_end|> the model was shown a line end."""
-    return _turns(messages).replace("<|im_end|>\n", "<|im_end|>") + "<|im_start|>assistant\n"
-
-
-@chat_prompt.mistake
-def a_line_end_before_the_mark(messages):
-    """You end the line before you end the turn. The mark stands right after the last letter, and the line end after
-    the mark."""
-    return _turns(messages).replace("<|im_end|>", "\n<|im_end|>") + "<|im_start|>assistant\n"
-
-
-@chat_prompt.mistake
-def colons_after_roles(messages):
-    """You put a colon after the role, as people do. The model was tuned on a line end there, and on nothing else."""
-    turns = "".join(f"<|im_start|>{turn['role']}: {turn['content']}<|im_end|>\n" for turn in messages)
-    return turns + "<|im_start|>assistant: "
-
-
-@chat_prompt.mistake
-def all_from_the_user(messages):
-    """All your turns are the user's. Each message says whose it is."""
-    return _turns([{**turn, "role": "user"} for turn in messages]) + "<|im_start|>assistant\n"
-
-
-@chat_prompt.mistake
-def the_last_turn_alone(messages):
-    """You write the last message only. The model keeps nothing between two calls: what was said before has to stand
-    before it again."""
-    return _turns(messages[-1:]) + "<|im_start|>assistant\n"
-
-
-def permuted_rows(generator):
-    """Rows in llama.cpp's order: heads of 2 (which stay as they are), 6 and 8 features."""
+def rows_in_halves(generator):
+    """Rows in our order: heads of 2 (which stay as they are), 6 and 8 features."""
     for n_heads, d_head, D in ((2, 2, 2), (1, 6, 2), (2, 6, 3), (3, 8, 2)):
         yield torch.from_numpy(generator.permutation(n_heads * d_head * D)).view(n_heads * d_head, D), n_heads
 
 
-@exercise("16.unpermute", inputs=permuted_rows)
-def unpermute(weight, n_heads):
-    """Within each head: the even rows first, then the odd ones."""
-    return weight.unflatten(0, (n_heads, -1, 2)).transpose(1, 2).flatten(end_dim=2)
-
-
-@unpermute.mistake
-def permuted_again(weight, n_heads):
-    """You did what llama.cpp does, a second time, where it was to be undone. Row 1 of a head should come from row 2:
-    in the file the two of a pair are neighbours."""
+@exercise("16.permute", inputs=rows_in_halves)
+def permute(weight, n_heads):
+    """Within each head: a row of the first half, then its partner in the second."""
     return weight.unflatten(0, (n_heads, 2, -1)).transpose(1, 2).flatten(end_dim=2)
 
 
-@unpermute.mistake
+@permute.mistake
+def unpermuted_again(weight, n_heads):
+    """You did what the loader does, a second time, where it was to be undone. In the file, the row after row 0 of a
+    head is its partner, which in ours stands half a head further on."""
+    return weight.unflatten(0, (n_heads, -1, 2)).transpose(1, 2).flatten(end_dim=2)
+
+
+@permute.mistake
 def across_the_heads(weight, n_heads):
-    """You reorder all rows together, so that they leave their heads. Each head has its own pairs."""
-    return torch.cat((weight[::2], weight[1::2]))
+    """You pair rows of the first half of *all* heads with rows of the second, so that they leave their heads. Each head
+    has its own pairs."""
+    return weight.unflatten(0, (2, -1)).transpose(0, 1).flatten(end_dim=1)
 
 
-@unpermute.mistake
-def odd_rows_first(weight, n_heads):
-    """Your halves have changed places: the first of each pair belongs to the first half."""
-    heads = weight.unflatten(0, (n_heads, -1))
-    return torch.cat((heads[:, 1::2], heads[:, ::2]), dim=1).flatten(end_dim=1)
+@permute.mistake
+def partner_first(weight, n_heads):
+    """Each of your pairs is the wrong way round: the row of the first half comes first."""
+    return weight.unflatten(0, (n_heads, 2, -1)).flip(1).transpose(1, 2).flatten(end_dim=2)
 
 
-@unpermute.mistake
+@permute.mistake
 def viewed_and_not_moved(weight, n_heads):
     """Nothing has moved in yours. A reshape back and forth changes no order; the two axes have to be swapped in
     between."""
     return weight.clone()
 
 
-def weights_of_all_layers(generator):
-    """Causal weights of 1 to 3 layers and heads on 2 to 5 tokens."""
-    for L, H, T in ((1, 1, 2), (1, 2, 3), (2, 1, 4), (3, 2, 5)):
-        scores = torch.from_numpy(generator.normal(size=(L, H, T, T)))
-        future = torch.ones_like(scores, dtype=torch.bool).triu(1)
-        yield (scores.masked_fill(future, -torch.inf).softmax(dim=-1),)
+def blocks_of_weights(generator):
+    """A block from 0 to 15, one of equal weights, and blocks of negative, of positive and of mixed weights."""
+    yield (np.tile(np.arange(16.0), 2),)
+    yield (np.full(32, -0.25),)
+    for low, high in ((-3, -1), (0.5, 2), (-1, 1)):
+        yield (generator.uniform(low, high, size=32),)
 
 
-@exercise("16.sink_share", inputs=weights_of_all_layers)
-def sink_share(weights):
-    """Column 0, without the query that has nowhere else to look."""
-    return weights[:, :, 1:, 0].mean(dim=-1)
+@exercise("16.quantize", inputs=blocks_of_weights)
+def quantize(block):
+    """Fifteen steps from the smallest to the largest, and the nearest of the sixteen places."""
+    m, d = block.min(), (block.max() - block.min()) / 15
+    q = np.round((block - m) / d) if d else np.zeros_like(block)
+    return q, d, m
 
 
-@sink_share.mistake
-def a_query_without_a_choice(weights):
-    """You count the first token's own query. It sees nothing but itself, so it gives itself a weight of 1 in every
-    head."""
-    return weights[..., 0].mean(dim=-1)
+def _by(block, d, m, rounding=np.round):
+    return rounding((block - m) / d) if d else np.zeros_like(block), d, m
 
 
-@sink_share.mistake
-def the_first_query(weights):
-    """That is what the first token gives. Asked is what it gets: queries are the third axis, keys the last."""
-    return weights[:, :, 0, 1:].mean(dim=-1)
+@quantize.mistake
+def sixteen_steps(block):
+    """You divide the range by 16. There are sixteen places, and from the first to the last there are fewer steps."""
+    q, d, m = _by(block, np.ptp(block) / 16, block.min())
+    return np.minimum(q, 15), d, m
 
 
-@sink_share.mistake
-def summed(weights):
-    """You add where you should average: the longer the text, the larger your number, past 1."""
-    return weights[:, :, 1:, 0].sum(dim=-1)
+@quantize.mistake
+def places_rounded_down(block):
+    """You round down. A weight just below a place goes to the place below that one: on average half a step is lost."""
+    return _by(block, np.ptp(block) / 15, block.min(), lambda x: np.floor(x + 1e-9))
 
 
-@sink_share.mistake
-def itself(weights):
-    """That is the weight each token gives itself. The first token is the first column, not the diagonal."""
-    return weights.diagonal(dim1=-2, dim2=-1)[..., 1:].mean(dim=-1)
+@quantize.mistake
+def without_offset(block):
+    """Your offset is 0, so that the steps reach from 0 to the largest weight. Where does the smallest one go?"""
+    return np.round(np.clip(block / (block.max() / 15), 0, 15)), block.max() / 15, 0.0
 
 
-@sink_share.mistake
-def one_number_for_all(weights):
-    """You average over layers and heads as well, and then nobody can say which heads do it. One number for each head
-    of each layer is asked."""
-    return weights[:, :, 1:, 0].mean()
+@quantize.mistake
+def divided_by_nothing(block):
+    """Where all weights are alike the range is 0, and you divide by it."""
+    m, d = block.min(), np.ptp(block) / 15
+    with np.errstate(all="ignore"):
+        return np.round((block - m) / d), d, m
+
+
+@quantize.mistake
+def the_offset_in_the_middle(block):
+    """Your offset is the mean of the weights. With whole numbers from 0 up, every weight below the offset is lost."""
+    q, d, m = _by(block, np.ptp(block) / 15, block.mean())
+    return np.clip(q, 0, 15), d, m
+
+
+def scores_of_heads(generator):
+    """One layer of two groups of two, and more layers and groups; with one group there is no other one to compare."""
+    for L, H, G in ((1, 4, 2), (2, 4, 2), (3, 6, 3), (2, 9, 3)):
+        yield torch.from_numpy(generator.uniform(size=(L, H))), G
+
+
+def _pairs(scores, n_kv_heads, wanted):
+    H = scores.shape[1]
+    group = torch.arange(H) // (H // n_kv_heads)
+    return [
+        (scores[:, a] - scores[:, b]).abs() for a in range(H) for b in range(a) if bool(group[a] == group[b]) == wanted
+    ]
+
+
+@exercise("16.within_groups", inputs=scores_of_heads)
+def within_groups(scores, n_kv_heads):
+    """Each pair of heads of a layer counts once, with those of its own group or with the others."""
+    return tuple(torch.stack(_pairs(scores, n_kv_heads, wanted)).mean() for wanted in (True, False))
+
+
+@within_groups.mistake
+def every_other_head(scores, n_kv_heads):
+    """You take heads 0, G, 2G … as a group. Neighboring query heads share a key head: 0, 1, 2, then 3, 4, 5."""
+    H = scores.shape[1]
+    return within_groups.reference(scores[:, torch.arange(H).view(-1, n_kv_heads).T.flatten()], n_kv_heads)
+
+
+@within_groups.mistake
+def heads_with_themselves(scores, n_kv_heads):
+    """You compare heads with themselves, too. Their difference is 0, which makes the groups look more alike than they
+    are."""
+    H = scores.shape[1]
+    group = torch.arange(H) // (H // n_kv_heads)
+    same = group[:, None] == group
+    apart = (scores[:, :, None] - scores[:, None]).abs()
+    return apart[:, same].mean(), apart[:, ~same].mean()
+
+
+@within_groups.mistake
+def the_other_way_round(scores, n_kv_heads):
+    """Your two numbers have changed places: first the heads of one group, then those of different ones."""
+    return within_groups.reference(scores, n_kv_heads)[::-1]
+
+
+@within_groups.mistake
+def signed(scores, n_kv_heads):
+    """You average signed differences, and those cancel. How far apart two heads are has no sign."""
+    H = scores.shape[1]
+    group = torch.arange(H) // (H // n_kv_heads)
+    found = {True: [], False: []}
+    for a in range(H):
+        for b in range(a):
+            found[bool(group[a] == group[b])].append(scores[:, a] - scores[:, b])
+    return torch.stack(found[True]).mean(), torch.stack(found[False]).mean()
+
+
+@within_groups.mistake
+def layers_averaged_first(scores, n_kv_heads):
+    """You average over the layers before you compare. Head 1 of layer 2 and head 1 of layer 3 have nothing in common:
+    compare within a layer, and average afterward."""
+    return within_groups.reference(scores.mean(dim=0, keepdim=True), n_kv_heads)
+
+
+@within_groups.mistake
+def squared(scores, n_kv_heads):
+    """Your differences are squared. Asked is the mean of their sizes."""
+    return tuple(torch.stack(_pairs(scores, n_kv_heads, wanted)).square().mean() for wanted in (True, False))

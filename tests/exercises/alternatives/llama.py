@@ -23,7 +23,7 @@ def width_by_counting(d_ff, multiple):
     return width
 
 
-def width_as_llama_does(d_ff, multiple):
+def width_by_ceil(d_ff, multiple):
     return multiple * math.ceil(2 * d_ff / 3 / multiple)
 
 
@@ -39,45 +39,54 @@ def shared_by_a_loop(key, n_heads):
     return torch.stack([key[h // (n_heads // len(key))] for h in range(n_heads)])
 
 
-def prompt_in_pieces(messages):
-    lines = []
-    for message in [*messages, {"role": "assistant"}]:
-        lines.append("<|im_start|>" + message["role"])
-        if "content" in message:
-            lines.append(message["content"] + "<|im_end|>")
-    return "\n".join(lines) + "\n"
-
-
-def prompt_by_joining(messages):
-    turns = [message["role"] + "\n" + message["content"] + "<|im_end|>\n" for message in messages]
-    return "<|im_start|>" + "<|im_start|>".join([*turns, "assistant\n"])
-
-
-def rows_by_indexing(weight, n_heads):
+def file_rows_by_indexing(weight, n_heads):
     d_head = len(weight) // n_heads
-    order = [head * d_head + row for head in range(n_heads) for row in (*range(0, d_head, 2), *range(1, d_head, 2))]
+    half = d_head // 2
+    order = [h * d_head + side * half + i for h in range(n_heads) for i in range(half) for side in (0, 1)]
     return weight[order]
 
 
-def rows_in_numpy(weight, n_heads):
+def file_rows_in_numpy(weight, n_heads):
     w = weight.numpy()
-    return w.reshape(n_heads, -1, 2, w.shape[1]).swapaxes(1, 2).reshape(w.shape)
+    return w.reshape(n_heads, 2, -1, w.shape[1]).swapaxes(1, 2).reshape(w.shape)
 
 
-def share_by_a_loop(weights):
-    return [[sum(float(row[0]) for row in head[1:]) / (len(head) - 1) for head in layer] for layer in weights]
+def quantize_by_nearest(block):
+    low, high = min(block), max(block)
+    d = (high - low) / 15
+    places = [low + d * q for q in range(16)]
+    return [min(range(16), key=lambda q: abs(places[q] - w)) for w in block], d, low
 
 
-def share_without_the_first(weights):
-    T = weights.shape[-1]
-    return (weights[..., 0].sum(dim=-1) - 1) / (T - 1)
+def quantize_in_torch(block):
+    w = torch.from_numpy(block)
+    m, d = w.min(), (w.max() - w.min()) / 15
+    return ((w - m) / d).round().nan_to_num(), d, m
+
+
+def groups_by_a_mask(scores, n_kv_heads):
+    H = scores.shape[1]
+    same = torch.eye(n_kv_heads).repeat_interleave(H // n_kv_heads, 0).repeat_interleave(H // n_kv_heads, 1).bool()
+    apart = (scores[:, :, None] - scores[:, None, :]).abs()
+    other = ~torch.eye(H, dtype=torch.bool)
+    return float(apart[:, same & other].mean()), float(apart[:, ~same].mean())
+
+
+def groups_by_loops(scores, n_kv_heads):
+    rows, size = scores.tolist(), scores.shape[1] // n_kv_heads
+    found = ([], [])
+    for row in rows:
+        for a in range(len(row)):
+            for b in range(a + 1, len(row)):
+                found[a // size != b // size].append(abs(row[a] - row[b]))
+    return [np.mean(part) for part in found]
 
 
 ALTERNATIVES = {
     "16.rms_norm": [rms_by_torch, rms_in_numpy],
-    "16.swiglu_width": [width_by_counting, width_as_llama_does],
+    "16.swiglu_width": [width_by_counting, width_by_ceil],
     "16.share_heads": [shared_by_indexing, shared_by_expanding, shared_by_a_loop],
-    "16.chat_prompt": [prompt_in_pieces, prompt_by_joining],
-    "16.unpermute": [rows_by_indexing, rows_in_numpy],
-    "16.sink_share": [share_by_a_loop, share_without_the_first],
+    "16.permute": [file_rows_by_indexing, file_rows_in_numpy],
+    "16.quantize": [quantize_by_nearest, quantize_in_torch],
+    "16.within_groups": [groups_by_a_mask, groups_by_loops],
 }
