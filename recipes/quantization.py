@@ -307,24 +307,12 @@ def smollm2_part(notebook: Notebook) -> None:
         )
         return score(other)
 
-    def solved(n_bits: int, seed: int) -> dict[str, float]:
-        generator = torch.Generator().manual_seed(seed)
-        train = shakespeare.load().train
-        starts = torch.randint(len(train) - 4000, (4,), generator=generator).tolist()
-        calibration = torch.tensor([tokenizer.encode(train[at : at + 4000])[:384] for at in starts])
-        other = copy.deepcopy(model)
-        by_gptq(other, calibration, n_bits, 32, None)
-        return score(other)
-
     notebook.measure("smollm2", "float32", lambda: score(model))
     notebook.measure("smollm2", "features", features)
     for reach in ("tensor", "token", "token, large features kept"):
         notebook.measure("smollm2", f"inputs in 8 bits, {reach}", lambda reach=reach: with_inputs(reach))
     for reach in ("tensor", "row", "block"):
         notebook.measure("smollm2", f"weights in 8 bits, {reach}", lambda reach=reach: with_weights(reach, 8))
-    notebook.measure("smollm2", "weights in 3 bits, block", lambda: with_weights("block", 3))
-    for seed in SEEDS:
-        notebook.measure("smollm2", f"gptq, 3, seed {seed}", lambda seed=seed: solved(3, seed))
 
 
 PARTS = {"gpt": gpt_part, "llama_cpp": llama_cpp_part, "smollm2": smollm2_part}

@@ -10,9 +10,9 @@
     architectures                  language model, masked language model, encoder-decoder, of those parts
     models                         gpt, llama, bert, transformer, whisper, …: each a configuration and a builder
     training                       train, evaluate, save, load
-    sampling, generation           the next token, and whole texts
+    sampling, generation, serving  the next token, whole texts, and many texts at once
     pretrained                     smollm2, minilm, whisper_tiny_en; models of transformers, in and out
-    runtime, quantization          fewer calls a token; weights in 8 or 4 bits
+    runtime, quantization          fewer calls a token; weights in fewer bits
     inspection, plotting           what attention looks at, what depends on what, and pictures of it
 
 Import what you need from its module: `from transformer_lib.models.gpt import GPTConfig, gpt`. Nothing is imported here,
