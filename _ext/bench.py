@@ -93,7 +93,7 @@ def ratios(group: list[dict]) -> nodes.entry:
     ends = list(dict.fromkeys(f"{ratio:.2f}" for ratio in (min(known), max(known)))) if known else ["–"]
     behind = len(losses(group))
     verdict = "bench-loss" if behind == len(group) else "bench-even" if behind else "bench-gain"
-    return entry(" to ".join(ends), verdict)
+    return entry("–".join(ends), verdict)
 
 
 def cells(row: dict) -> nodes.row:

@@ -40,7 +40,8 @@ class Ladder(SphinxDirective):
         headings = self.with_learning(HEADINGS, LEARNING)
         head = nodes.thead("", nodes.row("", *(cell(nodes.Text(heading)) for heading in headings)))
         columns = [nodes.colspec(colwidth=width) for width in self.with_learning(WIDTHS, LEARNING_WIDTH)]
-        return [nodes.table("", nodes.tgroup("", *columns, head, body, cols=len(columns)), classes=["ladder"])]
+        classes = ["ladder", "ladder-learning"] if "learning" in self.options else ["ladder"]
+        return [nodes.table("", nodes.tgroup("", *columns, head, body, cols=len(columns)), classes=classes)]
 
     def with_learning(self, others: tuple, learning: object) -> tuple:
         """The cells of a row: what the model learns stands before the score, where the option asks for it."""

@@ -194,7 +194,7 @@ def test_bench_summary_joins_what_differs_in_version_and_size():
     table = bench.summary(rows)
     cells = [[cell.astext() for cell in line.children] for line in table.findall(nodes.row)]
     assert cells[1:] == [
-        ["Writing", "scribe", "0.75 to 1.50"],
+        ["Writing", "scribe", "0.75–1.50"],
         ["Writing", "quill", "2.00"],
         ["Writing, SmolLM2", "scribe", "3.00"],
     ]
