@@ -296,6 +296,147 @@ def test_inputs_that_are_edited_are_fresh_the_next_time():
     assert (verdict.status, verdict.edited) == ("edits", ("values",))
 
 
+def test_a_family_of_mistakes_has_a_name_and_a_hint_for_each():
+    @exercise("01.sums", inputs=lambda generator: [(generator.normal(size=(2, 3, 4)),)])
+    def sums(table):
+        return table.sum(axis=1)
+
+    @sums.mistake(axis={"first": 0, "last": 2}, factor=[1, 2])
+    def another_axis(table, *, axis, factor):
+        """You sum over the {axis} axis, {factor} times. Which one is meant?"""
+        return factor * table.sum(axis=axis)
+
+    verdict = sums.diagnose(lambda table: 2 * table.sum(axis=0))
+    assert (verdict.mistake, verdict.hint) == (
+        "another axis: first, 2",
+        "You sum over the first axis, 2 times. Which one is meant?",
+    )
+    assert len(sums.mistakes) == 4
+    with pytest.raises(ValueError, match=r"alone takes \['table', 'axis'\]: a mistake of 01.sums takes \['table'\]"):
+
+        @sums.mistake
+        def alone(table, *, axis=0):
+            """Without its values."""
+
+
+@exercise(
+    "01.shares",
+    inputs=lambda generator: [
+        (generator.integers(0, 9, size=(3, n)) * k,) for n, k in [(2, 1), (3, 1), (4, 0), (5, 1)]
+    ],
+)
+def shares(counts):
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.where(totals > 0, counts / np.maximum(totals, 1), 0.5)
+
+
+@shares.mistake
+def of_the_columns(counts):
+    """Your columns are divided. What belongs together here, a row or a column?"""
+    return counts / np.maximum(counts.sum(axis=0, keepdims=True), 1)
+
+
+@shares.mistake
+def nothing_for_empty_rows(counts):
+    """An empty row has shares, too. Which ones does the exercise ask for?"""
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def test_a_mistake_with_its_edge_case_handled():
+    def handled(counts):
+        return of_the_columns(counts) if counts.any() else shares(counts)
+
+    assert shares.diagnose(handled).mistake == "of the columns"
+
+
+def test_two_mistakes_at_once():
+    @exercise("01.root", inputs=lambda generator: [(x,) for x in (-1.37, -2.71, 0.31, 3.77, 11.3, 17.9)])
+    def root(x):
+        return np.sqrt(abs(x)) * np.sign(x)
+
+    @root.mistake
+    def no_sign(x):
+        """A negative number keeps its sign."""
+        return np.sqrt(abs(x))
+
+    @root.mistake
+    def too_large(x):
+        """A large number has a root, too."""
+        return root(x) if x < 10 else x
+
+    verdict = root.diagnose(lambda x: too_large(abs(x)))
+    assert verdict.mistake == "no sign, and too large"
+    assert verdict.hint.startswith("Two things at once. A negative number")
+    assert "And besides: A large number" in verdict.hint
+
+
+def test_two_thoughts_that_explain_the_same_are_both_named():
+    @exercise("01.twice", inputs=lambda generator: [(1.37,), (2.71,), (3.5,)])
+    def twice(number):
+        return 2 * number + 0.123
+
+    @twice.mistake
+    def squared(number):
+        """You square the number."""
+        return number**2 if number != 3.5 else 2 * number
+
+    @twice.mistake
+    def a_power(number):
+        """You take the number to its own power."""
+        return number**2 if number != 3.5 else 3 * number
+
+    assert twice.diagnose(lambda n: n**2 if n != 3.5 else twice(n)).mistake == "squared, or a power"
+
+
+def test_what_an_answer_prints_is_shown_where_it_is_wrong(capsys):
+    def wrong(values, factor):
+        print("factor is", factor)
+        return [7.25] * len(values)
+
+    verdict = scaled.diagnose(wrong)
+    assert verdict.printed == "factor is 1\n"
+    assert verdict.message.endswith("    It prints:\n    factor is 1")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_verdict_has_what_was_seen_as_fields():
+    verdict = scaled.diagnose(lambda values, factor: [values[0] * factor + 0.5 * (values[0] > 2), *values[1:]])
+    assert (verdict.status, verdict.rights, verdict.inputs) == ("different", 1, 3)
+    assert eval(verdict.example.call, {"scaled": scaled}) == [2, 4, 6]
+    assert (verdict.example.expected, verdict.example.given, verdict.example.at) == ("[2, 4, 6]", "[2.0, 2, 3]", (1,))
+
+
+def test_a_function_that_does_the_exercise_may_be_forbidden():
+    @exercise("01.norm", inputs=lambda generator: [(torch.ones(2, 3),)], forbidden=["torch.nn.functional.layer_norm"])
+    def norm(x):
+        return torch.nn.functional.layer_norm(x, (3,))
+
+    verdict = norm.diagnose(lambda x: torch.nn.LayerNorm(3, elementwise_affine=False)(x))
+    assert (verdict.status, "torch.nn.functional.layer_norm" in verdict.hint) == ("forbidden", True)
+    assert norm.diagnose(lambda x: x - x.mean(dim=1, keepdim=True)).status == "correct"
+
+
+@pytest.mark.parametrize("answer", [0.98, 0.9801])
+def test_of_two_neighbors_the_nearer_one_is_meant(answer):
+    near = Question("01.near", 0.5, hint="Look.", mistakes={0.98: "Not 0.98.", 0.9801: "Not 0.9801.", 3: "Not 3."})
+    assert near.diagnose(answer).hint == f"Not {answer}."
+    assert near.diagnose(0.985).status == "different"
+
+
+def test_a_mistake_to_the_digit_is_not_swallowed_by_the_answer():
+    square = Question("01.square", 0.9801, hint="Look.", mistakes={0.98: "Not yet squared.", 1: "No.", 2: "No."})
+    assert square.diagnose(0.98).hint == "Not yet squared."
+    assert square.diagnose(0.9803).status == "correct"
+
+
+def test_a_number_that_looks_like_another_of_the_answer():
+    bits = Question("01.bits", 10.25, hint="Count the bits.", mistakes={1: "No.", 2: "No.", 3: "No."})
+    verdict = bits.diagnose(10.25 * np.log(2))
+    assert (verdict.mistake, "10.25" in verdict.message) == ("nats", False)
+    assert verdict.message.endswith("Count the bits.")
+    assert bits.diagnose(7.5).status == "different"
+
+
 def test_nothing_an_answer_prints_is_seen(capsys):
     def chatty(values, factor):
         print("a lot of output")

@@ -85,6 +85,7 @@ def tables_and_rows(generator):
     yield np.array([[2.0]]), [0]
     yield np.array([[1.0, 2.0], [3.0, 8.0]]), [0, 1]
     yield np.array([[1.0, 2.0], [3.0, 8.0], [5.0, 1.0]]), [1, 1, 2]
+    yield np.array([[1.0, 2.0], [3.0, 8.0], [5.0, 1.0]]), [1, 0, 1]
     yield generator.normal(size=(4, 3)), [3, 0, 3, 3, 1]
 
 

@@ -111,6 +111,7 @@ def distributions_and_masses(generator):
     yield torch.tensor([0.2, 0.5, 0.3]), 0.6
     yield torch.tensor([0.05, 0.6, 0.1, 0.25]), 0.8
     yield torch.tensor([0.15, 0.25, 0.6]), 1.0
+    yield torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64), 1.0  # whose running sum falls short of 1
     yield torch.tensor([0.1875, 0.5, 0.3125]), 0.5
     yield torch.from_numpy(generator.dirichlet([0.5] * 10)), 0.9
 

@@ -201,6 +201,9 @@ def candidates_and_references(generator):
     """Too short for the n-gram, equal, a word repeated, in another order, and longer ones."""
     yield ["tea"], ["tea"], 2
     yield ["a", "cup"], ["a", "cup"], 1
+    yield ["tea"], ["tea", "now"], 3
+    yield ["a", "cup"], ["a", "cup", "or", "a", "glass"], 1
+    yield ["he", "he"], ["she", "he"], 1
     yield ["the", "the", "the"], ["the", "cat", "the"], 1
     yield ["like", "they", "tea"], ["they", "like", "tea"], 2
     yield "I am I am a singer .".split(), "I am a singer , and I am tired .".split(), 2

@@ -205,6 +205,8 @@ def candidates(generator):
     """A right side that says nothing; one that overrules the left; longer ones."""
     yield torch.tensor([0.7, 0.3]).log(), torch.tensor([[0.5], [0.5]]).log()
     yield torch.tensor([0.8, 0.2]).log(), torch.tensor([[0.1, 0.5], [0.9, 0.6]]).log()
+    far = torch.tensor([[-400.0, -500.0], [-401.0, -500.0]], dtype=torch.float64)  # whose product is below any float
+    yield torch.tensor([0.5, 0.5], dtype=torch.float64).log(), far
     yield _numbers(generator, 4).log_softmax(0), -_numbers(generator, 4, 3).abs()
     yield _numbers(generator, 6).log_softmax(0), -_numbers(generator, 6, 8).abs()
 
@@ -231,6 +233,14 @@ def the_right_alone(log_left, log_right):
 def not_normalized(log_left, log_right):
     """These are the joint probabilities. Divide by their sum: the candidates are all there is to choose from."""
     return (log_left + log_right.sum(dim=1)).exp()
+
+
+@fill_from_both_sides.mistake
+def the_product_underflows(log_left, log_right):
+    """Right for a short right side. The probabilities of a long one multiply to less than any float holds, and yours
+    divides 0 by 0. What did chapter 0 do with a product of many probabilities?"""
+    joint = log_left.exp() * log_right.exp().prod(dim=1)
+    return joint / joint.sum()
 
 
 @fill_from_both_sides.mistake

@@ -35,7 +35,7 @@ import numpy as np
 
 from transformer_lib.exercises.attempts import Attempt, attempt, plain_or_opaque, validate_signature
 from transformer_lib.exercises.comparing import Place, first_difference, holds, same
-from transformer_lib.exercises.detectors import advise, detect, detect_in_one, detect_mutant, situation
+from transformer_lib.exercises.detectors import advise, detect, detect_constant, detect_in_one, detect_mutant, situation
 from transformer_lib.exercises.guard import Ending, run_guarded
 from transformer_lib.exercises.questions import Question
 from transformer_lib.exercises.recognizing import Candidate, Evidence, Explanation
@@ -230,7 +230,7 @@ class Exercise:
             return Finding(best[0].candidate.name, best[0].candidate.hint, foreseen=True)
         if best:
             return _either(*best[:2])
-        for detector in (detect, detect_in_one, detect_mutant):
+        for detector in (detect, detect_in_one, detect_mutant, detect_constant):
             detected, _ = run_guarded([functools.partial(detector, seen)], seconds=SECONDS_TO_RECOGNIZE)
             if detected and (one := detected[0]):
                 return Finding(one.candidate.name, one.candidate.hint)

@@ -317,6 +317,7 @@ def masks_and_layers(generator):
     yield _past(3), 3
     yield _hop(4), 1
     yield _hop(4), 2
+    yield torch.eye(5, dtype=torch.bool).roll(1, dims=0), 3  # the next input is four steps away
     for layers in (1, 2, 3):
         hole = _past(6)
         hole[2, 5] = True

@@ -15,6 +15,7 @@ def pairs_of_sequences(generator):
     yield ["K", "AE", "T"], ["K", "AE", "T", "S"]
     yield ["K", "AE", "T", "S"], ["AE", "T", "S"]
     yield ["N", "AY", "T"], []
+    yield [], ["K", "AE"]
     yield ["T", "AH", "F"], ["TH", "R", "UW"]
     yield ["AE", "K", "T"], ["K", "AE", "T"]
     for _ in range(4):

@@ -72,8 +72,9 @@ class Question:
 
     def _mistake(self, value: Any) -> tuple[str, str] | None:
         """The name and the hint of the mistake that a value is; of two within the tolerance the nearer one."""
-        near = [wrong for wrong in self.mistakes if not callable(wrong) and self._agree(wrong, value, MISTAKE * self.rtol)]
-        met = [wrong for wrong in self.mistakes if callable(wrong) and holds(wrong, value)]
+        values, tests = ([one for one in self.mistakes if callable(one) is kind] for kind in (False, True))
+        near = [wrong for wrong in values if self._agree(wrong, value, MISTAKE * self.rtol)]
+        met = [test for test in tests if holds(test, value)]
         if near:
             wrong = min(near, key=lambda wrong: _distance(wrong, value))
             return repr(wrong), self.mistakes[wrong]

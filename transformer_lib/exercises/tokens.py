@@ -226,6 +226,7 @@ def words_and_vocabularies(generator):
     yield "ab", {"a", "##b"}
     yield "ab", {"a", "b"}
     yield "abc", {"a", "ab", "##bc", "##c"}
+    yield "abcd", {"a", "ab", "##bcd", "##cd"}
     yield "berry", {"b", "be", "##rry", "##r", "##y", "ber", "##ry"}
     yield "newest", {"n", "new", "##est", "est", "newer", "##e", "##s", "##t"}
     yield "newsx", {"new", "##s", "news"}

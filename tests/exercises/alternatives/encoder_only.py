@@ -40,13 +40,14 @@ def rank_by_sorting_twice(logits, target):
     return (-logits).argsort().argsort()[target] + 1
 
 
-def blank_by_products(log_left, log_right):
-    joint = log_left.exp() * log_right.exp().prod(dim=1)
-    return joint / joint.sum()
+def blank_by_log_sum(log_left, log_right):
+    joint = torch.cat([log_left[:, None], log_right], dim=1).sum(dim=1)
+    return (joint - joint.logsumexp(dim=0)).exp()
 
 
 def blank_in_numpy(log_left, log_right):
-    joint = np.exp(log_left.numpy() + log_right.numpy().sum(axis=1))
+    joint = log_left.numpy() + log_right.numpy().sum(axis=1)
+    joint = np.exp(joint - joint.max())
     return joint / joint.sum()
 
 
@@ -84,6 +85,6 @@ ALTERNATIVES = {
     "15.whole_words": [words_by_loops, words_by_a_table, words_in_numpy],
     "15.sentence_pair": [pair_by_appending, pair_in_torch],
     "15.rank_of": [rank_by_sorting, rank_by_sorting_twice],
-    "15.fill_from_both_sides": [blank_by_products, blank_in_numpy, blank_one_token_at_a_time],
+    "15.fill_from_both_sides": [blank_by_log_sum, blank_in_numpy, blank_one_token_at_a_time],
     "15.surest_first": [surest_in_tensors, surest_by_logarithms],
 }

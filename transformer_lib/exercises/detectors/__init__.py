@@ -8,7 +8,7 @@ guess, it says "it looks as if".
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,17 +26,33 @@ from transformer_lib.exercises.recognizing import ENOUGH, Candidate, Evidence, E
 from transformer_lib.exercises.showing import number
 from transformer_lib.exercises.values import Opaque, Raised
 
-__all__ = ["advise", "detect", "detect_in_one", "detect_mutant", "guesses", "situation"]
+__all__ = ["advise", "detect", "detect_constant", "detect_in_one", "detect_mutant", "guesses", "situation"]
 
 
 def detect(seen: Evidence) -> Explanation | None:
     """Return the best of what can be seen in the results, and in the reference's on other arguments."""
+    return _first(seen, of_results, fitted, of_arguments)
+
+
+def detect_constant(seen: Evidence) -> Explanation | None:
+    """Return the factor or the addend that all results share, even if nothing tells where it comes from."""
+    return _first(seen, functools.partial(fitted, named=False))
+
+
+def _first(seen: Evidence, *sources: Callable[[Evidence], Iterator[Candidate]]) -> Explanation | None:
     wrong = seen.wrong
-    for source in (of_results, fitted, of_arguments):
+    if _always_the_same(seen):
+        return None
+    for source in sources:
         found = [one for each in source(seen) if (one := seen.explain(each, strict=True, among=wrong))]
         if best := _best(found):
             return _with_numbers(best, seen)
     return None
+
+
+def _always_the_same(seen: Evidence) -> bool:
+    """Whether the answer returns one and the same wherever it is wrong, which agrees with many things by chance."""
+    return len({repr(seen.given[i]) for i in seen.wrong}) == 1 and len(seen.wrong) > 2
 
 
 def detect_in_one(seen: Evidence) -> Explanation | None:
@@ -63,8 +79,7 @@ def _part(seen: Evidence, k: int) -> Evidence:
 def detect_mutant(seen: Evidence) -> Explanation | None:
     """Return the change of one token of the reference that gives the reader's results, if there is one."""
     wrong = seen.wrong
-    results = {repr(seen.given[i]) for i in wrong}
-    hopeless = any(isinstance(seen.given[i], Opaque | Raised) for i in wrong) or (len(results) == 1 and len(wrong) > 2)
+    hopeless = any(isinstance(seen.given[i], Opaque | Raised) for i in wrong) or _always_the_same(seen)
     if seen.reference is None or hopeless:
         return None
     telling = next((i for i in wrong if weigh(seen.expected[i], seen.given[i]) >= ENOUGH), wrong[0])

@@ -42,8 +42,13 @@ OF_A_SIZE = {  # what can become a factor, where n is a size
 }
 
 
-def fitted(seen: Evidence) -> Iterator[Candidate]:
-    """The candidate that is off by one factor, or by one addend, on every input that fails."""
+def fitted(seen: Evidence, *, named: bool = True) -> Iterator[Candidate]:
+    """The candidate that is off by one factor, or by one addend, on every input that fails.
+
+    Args:
+        seen: what is known of the answer.
+        named: whether the factor must be a constant that has a name, or come from the size of an argument.
+    """
     wrong = set(seen.wrong)
 
     def result(i: int) -> Any:
@@ -53,10 +58,10 @@ def fitted(seen: Evidence) -> Iterator[Candidate]:
     if any(ours is NOTHING or theirs is NOTHING or np.shape(ours) != np.shape(theirs) for ours, theirs in pairs):
         return
     factors = [_factor(np.ravel(ours), np.ravel(theirs)) for ours, theirs in pairs]
-    if name := _name(seen, factors):
+    if name := _name(seen, factors, named):
         yield Candidate(f"{name.rstrip(',')} times too much".replace("`", ""), _said(name), result)
     addends = [_addend(np.ravel(ours), np.ravel(theirs)) for ours, theirs in pairs]
-    if name := _name(seen, addends):
+    if name := _name(seen, addends, named):
         hint = f"Each of your numbers differs from what is expected by {name.rstrip(',')}. What is added, or left out?"
         yield Candidate("something added", hint, result)
 
@@ -86,7 +91,7 @@ def _addend(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(differences[0]) if np.allclose(differences, differences[0], rtol=1e-4) else math.nan
 
 
-def _name(seen: Evidence, values: list[float]) -> str:
+def _name(seen: Evidence, values: list[float], named: bool) -> str:
     """Name what has these values, one for each failure: a constant, or what an argument's size makes; "" if nothing."""
     if any(math.isnan(value) for value in values):
         return ""
@@ -102,7 +107,7 @@ def _name(seen: Evidence, values: list[float]) -> str:
             for name, of in OF_A_SIZE.items():
                 if np.allclose(values, [of(n) for n in lengths], rtol=1e-4):
                     return name.format(size)
-    return number(values[0]) if np.allclose(values, values[0], rtol=1e-4) else ""
+    return "" if named or not np.allclose(values, values[0], rtol=1e-4) else number(values[0])
 
 
 def sizes(arguments: dict[str, Any]) -> dict[str, float]:
