@@ -1,4 +1,4 @@
-"""Claims, checked: each entry says where the claim was read, what was found and where, and how strong the evidence is."""
+"""Claims, checked: an entry says where the claim was read, what was found where, and how strong the evidence is."""
 
 import re
 

@@ -18,6 +18,17 @@ def test_chinese_terms_are_in_the_glossary(path):
     assert {term for term in terms if term not in glossary} == set()
 
 
+def test_each_term_links_to_the_section_that_defines_it():
+    """What a page defines before its first section has a link to the page. The build says whether a section is there."""
+    glossary = (ROOT / "appendices" / "glossary.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```\{glossary\}\n:sorted:\n\n(.*?)\n```", glossary, re.DOTALL)
+    entries = [entry for block in blocks for entry in block.split("\n\n")]
+    place = re.compile(r"\*\[(Chapter|Page) (\d+[a-z]?)\]\(\.\./chapters/(\d+[a-z]?)_\w+\.ipynb(?:#[\w-]+)?\)\.\*$")
+    places = {entry.split("\n")[0]: place.search(entry) for entry in entries}
+    assert len(entries) > 200 and [term for term, found in places.items() if not found] == []
+    assert all(found[2] == found[3].lstrip("0") or found[3] == "00" for found in places.values())
+
+
 def test_terms_are_found():
     text = "a *language model* (语言模型), an **n-gram** (n 元组), the likelihood\n(似然), and 苹果"
     assert TERM.findall(text) == ["语言模型", "n 元组"]
