@@ -19,7 +19,7 @@ def test_chinese_terms_are_in_the_glossary(path):
 
 
 def test_each_term_links_to_the_section_that_defines_it():
-    """What a page defines before its first section has a link to the page. The build says whether a section is there."""
+    """A term from before the first section has a link to its page. The build says whether a section is there."""
     glossary = (ROOT / "appendices" / "glossary.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```\{glossary\}\n:sorted:\n\n(.*?)\n```", glossary, re.DOTALL)
     entries = [entry for block in blocks for entry in block.split("\n\n")]
