@@ -182,7 +182,7 @@ def _of(node: ast.AST, parent: ast.AST, field: str, arguments: list[str]) -> Ite
             what = "another axis is taken" if _is_axis(parent) else f"{value} is {{}}"
             for new in {value + 1, value - 1, -value} - {value}:
                 yield what.format(new), ast.Constant(new)
-        case ast.Constant(value=float() as value) if value:
+        case ast.Constant(value=float() as value) if value not in (0.0, 1.0):
             yield "a number is 1 in place of another", ast.Constant(1.0)
         case ast.keyword(arg=str() as name) if name in AXES | {
             "keepdim",

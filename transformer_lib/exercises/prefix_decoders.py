@@ -95,6 +95,9 @@ def measured_gaps(generator):
     yield ([[0.09, 0.1], [0.09, 0.14], [0.09, 0.06], [0.09, 0.1], [0.09, 0.1]],)
     yield ([[0.05, 0.06], [0.05, 0.0], [0.05, 0.12]],)
     yield ([[0.061, 0.06], [0.061, 0.022], [0.061, 0.098]],)
+    for far in (0.9, 1.2):  # 1.6 and 2.1 standard errors away, or moved
+        yield ([[far - 1, far - 1], [far, far], [far + 1, far + 1]],)
+        yield ([[10 - far, 9.0], [10 - far, 10.0], [10 - far, 11.0]],)
 
 
 def _facts(gaps):

@@ -141,6 +141,7 @@ def words_with_counts(generator):
         {"low": 1, "ow": 20, "lo": 9, "wl": 3},
         {"my": 1, "me": 30, "be": 2, "by": 12, "ye": 1},
         {"oo": 10, "oz": 2, "za": 3, "a": 8},
+        {"bcd": 2, "db": 17, "aaa": 15, "cd": 1},  # whose best pair stands in two words
     ):
         yield ([(list(word), times) for word, times in counts.items()],)
 
