@@ -212,8 +212,9 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         for module, content in contents:
-            changed = {name: value for name, value in content.items() if vars(module).get(name) is not value}
-            vars(module).update(changed)
+            for name, value in content.items():
+                if vars(module).get(name) is not value:
+                    setattr(module, name, value)
         sys.setrecursionlimit(recursion)
         os.chdir(folder)
         if environment != dict(os.environ):

@@ -158,8 +158,8 @@ def weigh(expected: Any, theirs: Any, most: float = 6.0) -> float:
     if isinstance(theirs, str | bytes):
         return 0.0 if isinstance(expected, str | bytes) and theirs == expected else min(most, 0.5 * len(theirs))
     if isinstance(theirs, dict):
-        ours = expected if isinstance(expected, dict) else {}
-        return min(most, sum(weigh(ours.get(key), value) for key, value in theirs.items()))
+        known = expected if isinstance(expected, dict) else {}
+        return min(most, sum(weigh(known.get(key), value) for key, value in theirs.items()))
     array = as_array(theirs if isinstance(theirs, list | tuple | np.ndarray) else [theirs])
     ours = as_array(expected if isinstance(expected, list | tuple | np.ndarray) else [expected])
     if array is None:

@@ -58,7 +58,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         if isinstance(value, base):
             return base(value) if base not in (str, bytes) or len(value) <= LONGEST else _too_large(value)
     if isinstance(value, numbers.Rational | decimal.Decimal):
-        return int(value) if float(value).is_integer() and value == int(value) else float(value)
+        number = float(value)
+        return int(number) if number.is_integer() and int(number) == value else number
     if _is_tensor(value):
         value = value.detach().cpu()
         if value.dtype == sys.modules["torch"].bfloat16:

@@ -178,8 +178,10 @@ WHOLE = [
 
 def shift(value: Any, axis: int, by: int) -> Any:
     """Move everything on along an axis; what falls off the end comes around to the beginning."""
-    if isinstance(value, str) or (isinstance(value, list | tuple) and as_array(value) is None):
+    if isinstance(value, str):
         return value[-by:] + value[:-by]
+    if isinstance(value, list | tuple) and as_array(value) is None:
+        return [*value[-by:], *value[:-by]]
     return np.roll(array(value), by, axis)
 
 

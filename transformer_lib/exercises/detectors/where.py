@@ -1,8 +1,10 @@
 """Where an answer is wrong, if not why: on which inputs, and at which places of a table."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from operator import eq
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -37,42 +39,69 @@ def _the_same(seen: Evidence) -> str:
     return f"Wherever yours is wrong, it returns {text}." if "\n" not in text else ""
 
 
-def _values(shown: list[dict[str, Any]], right: list[int]) -> Iterator[tuple[str, Callable[[dict[str, Any]], bool]]]:
+Test: TypeAlias = Callable[[dict[str, Any]], bool]
+Told: TypeAlias = list[tuple[str, Callable[..., Any]]]
+
+OF_AN_ARRAY: Told = [
+    ("where `{}` is square", lambda x: x.ndim > 1 and x.shape[-1] == x.shape[-2]),
+    ("where the first axis of `{}` has length 1", lambda x: x.shape[0] == 1),
+    ("where the second axis of `{}` has length 1", lambda x: x.shape[1] == 1),
+    ("where every row of `{}` has a True", lambda x: x.dtype.kind == "b" and x.any(-1).all()),
+    ("where no row of `{}` is all 0", lambda x: x.ndim > 1 and x.any(-1).all()),
+    ("where nothing in `{}` is negative", lambda x: (x >= 0).all()),
+    ("where no number in `{}` is 0", lambda x: (x != 0).all()),
+]
+OF_A_NUMBER: Told = [
+    ("where `{}` is 1", lambda x: x == 1),
+    ("where `{}` is not 0", lambda x: x != 0),
+    ("where `{}` is even", lambda x: x % 2 == 0),
+    ("where `{}` is at least 1", lambda x: x >= 1),
+]
+OF_A_SEQUENCE: Told = [
+    ("where `{}` is not empty", lambda x: len(x) > 0),
+    ("where `{}` has one item", lambda x: len(x) == 1),
+    ("where nothing in `{}` comes twice", lambda x: len(set(x)) == len(x)),
+]
+
+
+def _values(shown: list[dict[str, Any]], right: list[int]) -> Iterator[tuple[str, Test]]:
     """That an argument has the one value that it has wherever the answer is right."""
     for name, value in shown[right[0]].items():
         if isinstance(value, int | float | str):
-            yield f"where `{name}` is {show(value)}", lambda a, n=name, v=value: a[n] == v
+            yield f"where `{name}` is {show(value)}", functools.partial(_of_one, name, functools.partial(eq, value))
 
 
-def _conditions(arguments: dict[str, Any]) -> Iterator[tuple[str, Callable[[dict[str, Any]], bool]]]:
+def _conditions(arguments: dict[str, Any]) -> Iterator[tuple[str, Test]]:
     for name, value in arguments.items():
+        told: Told = []
         if isinstance(value, np.ndarray):
-            yield f"where `{name}` is square", lambda a, n=name: len(set(a[n].shape[-2:])) == 1 and a[n].ndim > 1
-            for axis in range(value.ndim):
-                yield f"where `{name}.shape[{axis}]` is 1", lambda a, n=name, x=axis: a[n].shape[x] == 1
-            yield f"where no row of `{name}` is all 0", lambda a, n=name: a[n].ndim > 1 and bool(a[n].any(-1).all())
-            yield f"where nothing in `{name}` is negative", lambda a, n=name: bool((a[n] >= 0).all())
-            yield f"where no number in `{name}` is 0", lambda a, n=name: bool((a[n] != 0).all())
-            if "bool" in str(value.dtype):
-                yield f"where every row of `{name}` has a True", lambda a, n=name: bool(a[n].any(-1).all())
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield f"where `{name}` is 1", lambda a, n=name: a[n] == 1
-            yield f"where `{name}` is not 0", lambda a, n=name: a[n] != 0
-            yield f"where `{name}` is even", lambda a, n=name: a[n] % 2 == 0
-            yield f"where `{name}` is at least 1", lambda a, n=name: a[n] >= 1
+            told = OF_AN_ARRAY
         elif isinstance(value, str | list | tuple):
-            yield f"where `{name}` is not empty", lambda a, n=name: len(a[n]) > 0
-            yield f"where `{name}` has one item", lambda a, n=name: len(a[n]) == 1
-            yield f"where nothing in `{name}` comes twice", lambda a, n=name: len(set(a[n])) == len(a[n])
-    names = [name for name, value in arguments.items() if isinstance(value, np.ndarray | list | tuple | str)]
-    for one, other in itertools.combinations(names, 2):
-        yield f"where `{one}` and `{other}` have the same length", lambda a, n=one, m=other: len(a[n]) == len(a[m])
-    numbers = [name for name, value in arguments.items() if isinstance(value, int | float)]
-    for one, other in itertools.combinations(numbers, 2):
-        yield f"where `{one}` and `{other}` are the same", lambda a, n=one, m=other: a[n] == a[m]
+            told = OF_A_SEQUENCE
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            told = OF_A_NUMBER
+        for said, test in told:
+            yield said.format(name), functools.partial(_of_one, name, test)
+    for one, other in itertools.combinations(arguments, 2):
+        if all(isinstance(arguments[name], np.ndarray | list | tuple | str) for name in (one, other)):
+            yield f"where `{one}` and `{other}` have the same length", functools.partial(_as_long, one, other)
+        elif all(isinstance(arguments[name], int | float) for name in (one, other)):
+            yield f"where `{one}` and `{other}` are the same", functools.partial(_alike, one, other)
 
 
-def _holds(test: Callable[[dict[str, Any]], bool], arguments: dict[str, Any]) -> bool:
+def _of_one(name: str, test: Callable[[Any], Any], arguments: dict[str, Any]) -> bool:
+    return bool(test(arguments[name]))
+
+
+def _as_long(one: str, other: str, arguments: dict[str, Any]) -> bool:
+    return len(arguments[one]) == len(arguments[other])
+
+
+def _alike(one: str, other: str, arguments: dict[str, Any]) -> bool:
+    return bool(arguments[one] == arguments[other])
+
+
+def _holds(test: Test, arguments: dict[str, Any]) -> bool:
     try:
         return bool(test(arguments))
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
