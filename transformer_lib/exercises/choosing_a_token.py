@@ -257,6 +257,7 @@ def logits_and_targets(generator):
     targets = torch.from_numpy((2 * logits.numpy() + generator.gumbel(size=(60, 5))).argmax(axis=1))
     yield logits, targets, [0.25, 0.5, 1.0, 2.0]
     yield 4 * logits, targets, [0.5, 1.0, 2.0, 4.0]
+    yield logits, targets, [1.0, 4.0, 0.5, 0.25]
 
 
 def _costs(logits, targets, temperature):

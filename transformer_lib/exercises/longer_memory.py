@@ -324,6 +324,8 @@ def texts_contexts_and_leasts(generator):
     yield "zab1 ab2 ab2", "zab", 2
     yield "xcxaxd", "x", 1
     yield "aab", "zzz", 1
+    yield "abxab", "ab", 2  # the ending stands twice, and only once something follows
+    yield "abab.c", ".", 1
     yield "the cat, the cab, the can: a bat", "that ca", 2
     yield "".join(generator.choice(list("abc "), size=60)), "cab a", 3
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from transformer_lib.exercises.comparing import as_array, same
-from transformer_lib.exercises.values import Opaque, Raised
+from transformer_lib.exercises.values import Opaque, Raised, plain
 
 Agree: TypeAlias = Callable[[Any, Any], bool]
 ENOUGH = 2.0
@@ -106,7 +106,8 @@ class Evidence:
                     handled.append(i)
             elif self.agree(theirs, self.given[i]):
                 explained.append(i)
-                weight += weigh(self.expected[i], theirs)
+                chosen = isinstance(theirs, int | float | str) and self._is_an_argument(i, theirs)
+                weight += min(0.5, weigh(self.expected[i], theirs)) if chosen else weigh(self.expected[i], theirs)
             elif part := _in_part(self.expected[i], theirs, self.given[i]):
                 explained.append(i)
                 in_part.append(i)
@@ -116,6 +117,12 @@ class Evidence:
             if strict and (unexplained or in_part):
                 return None
         return Explanation(candidate, tuple(explained), tuple(in_part), tuple(unexplained), tuple(handled), weight)
+
+    def _is_an_argument(self, i: int, value: Any) -> bool:
+        """Whether a value is one of several that an argument offers, so that chance may have chosen it."""
+        offered = [plain(argument) for argument in self.cases[i]]
+        offered = [one.ravel().tolist() if isinstance(one, np.ndarray) else one for one in offered]
+        return any(value in [item for item in one if isinstance(item, type(value))] for one in offered if _is_list(one))
 
     def best(self, candidates: Iterable[Candidate]) -> list[Explanation]:
         """The candidates that explain every failure, and of these the best; more than one where none is better."""
@@ -151,6 +158,10 @@ class Evidence:
         return min(good, key=lambda one: one.rank, default=None)
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
 def weigh(expected: Any, theirs: Any, most: float = 6.0) -> float:
     """Say how much it means that somebody returns what is not expected: little for one True, much for one 6.93."""
     if isinstance(theirs, Raised | Opaque):
@@ -172,12 +183,13 @@ def weigh(expected: Any, theirs: Any, most: float = 6.0) -> float:
 
 
 def _telling(numbers: np.ndarray) -> np.ndarray:
-    """A weight for each number: 2 where it is not simple, else ½; not a number, or infinite, weighs ½."""
+    """A weight for each number: 2 where it is not simple, else ½ or 1, and next to nothing where it is 0."""
     if numbers.dtype.kind == "b":
         return np.full(numbers.shape, 0.25)
     with np.errstate(all="ignore"):
         simple = ~np.isfinite(numbers) | (np.abs(numbers * 12 - np.round(np.real(numbers) * 12)) < 1e-6)
-    return np.where(simple, np.where(np.abs(numbers) > 20, 1.0, 0.5), 2.0)
+    weights = np.where(simple, np.where(np.abs(numbers) > 20, 1.0, 0.5), 2.0)
+    return np.where(np.abs(numbers) < 1e-12, 0.1, weights)
 
 
 def _close(one: np.ndarray, other: np.ndarray) -> np.ndarray:

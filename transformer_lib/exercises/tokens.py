@@ -338,6 +338,7 @@ def pieces_with_counts(generator):
     yield {"ba": 2, "bc": 2}, 2
     yield {"é": 3, "e": 1}, 1
     yield {"aaa": 2, "xy": 3}, 1
+    yield {"aaa": 3, "xy": 1}, 2  # three alike are merged from the left
     yield {"abab": 2, "b": 5}, 3
     yield {"zy": 1, "my": 1, "me": 5}, 2
     yield {" he": 5, " then": 2, " the": 4}, 4

@@ -61,7 +61,7 @@ def fitted(seen: Evidence, *, named: bool = True) -> Iterator[Candidate]:
     if name := _name(seen, factors, named):
         yield Candidate(f"{name.rstrip(',')} times too much".replace("`", ""), _said(name), result)
     addends = [_addend(np.ravel(ours), np.ravel(theirs)) for ours, theirs in pairs]
-    if name := _name(seen, addends, named):
+    if len({math.copysign(1.0, one) for one in addends}) == 1 and (name := _name(seen, list(map(abs, addends)), named)):
         hint = f"Each of your numbers differs from what is expected by {name.rstrip(',')}. What is added, or left out?"
         yield Candidate("something added", hint, result)
 
@@ -87,7 +87,7 @@ def _factor(ours: np.ndarray, theirs: np.ndarray) -> float:
 def _addend(ours: np.ndarray, theirs: np.ndarray) -> float:
     if ours.size == 0 or not np.isfinite([ours, theirs]).all():
         return math.nan
-    differences = np.abs(theirs - ours)
+    differences = theirs - ours
     return float(differences[0]) if np.allclose(differences, differences[0], rtol=1e-4) else math.nan
 
 

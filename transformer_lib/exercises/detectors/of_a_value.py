@@ -6,7 +6,11 @@ from typing import Any
 
 VALUES: list[tuple[str, str, Callable[[float], float]]] = [
     ("a percentage", "It looks like a percentage. A share of everything is 1, not 100.", lambda e: 100 * e),
-    ("a fraction", "It looks like a fraction where a percentage is asked for.", lambda e: e / 100),
+    (
+        "a fraction",
+        "It looks like a share of 1. Is a share asked for, a percentage, or a number of things?",
+        lambda e: e / 100,
+    ),
     ("the other sign", "Its size is right. Which sign should it have?", lambda e: -e),
     (
         "nats",
@@ -71,6 +75,7 @@ def guesses(answer: Any) -> list[tuple[str, str, int | float]]:
         share = name == "the complement" and not 0 < answer < 1
         by_one = name.startswith("one too") and not whole
         near = abs(foreseen - answer) <= 0.02 * abs(answer) and not name.startswith("one too")
-        if not (small or share or by_one or near):
+        twice = name in ("a factor of 2", "half") and whole and abs(answer) < 1000  # which may be by chance
+        if not (small or share or by_one or near or twice):
             found.append((name, hint, round(foreseen) if float(foreseen).is_integer() else foreseen))
     return found
