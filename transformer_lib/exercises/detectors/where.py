@@ -137,6 +137,8 @@ def _regions(array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "in the last row", rows == array.shape[-2] - 1
     yield "in the first column", columns == 0
     yield "in the last column", columns == array.shape[-1] - 1
+    if array.shape[-1] != array.shape[-2]:
+        return
     yield "on the diagonal", rows == columns
     yield "above the diagonal", columns > rows
     yield "below the diagonal", columns < rows
