@@ -18,6 +18,12 @@ prefix_cells = Question(
         76: "You let the tokens after the prefix look at all ten. What comes after the prefix is causal: the fifth "
         "token does not see the sixth.",
         100: "That is the whole table, in which every token sees every other. Who may not look at whom here?",
+        39: "Those are the cells that are False. The question asks for the others.",
+        16: "That is the prefix looking at itself. The six tokens after it look as well.",
+        45: "Those are the rows of the six tokens after the prefix. The tokens of the prefix have rows, too.",
+        52: "You let the tokens after the prefix see one another, all of them, and not the prefix. They are causal: "
+        "each sees everything up to itself.",
+        58: "Your prefix is one token too short. It is the first *four*.",
         40: "That is what all ten tokens see of the prefix. Those after it see something more.",
         37: "You left out the tokens after the prefix that look at themselves, or at each other. Go through the rows.",
     },
@@ -37,6 +43,15 @@ leaked_pairs = Question(
         "fewer, but not all of them have none.",
         66: "That is the whole future. Through three layers, how far ahead can an output see?",
         21: "That is the leak of two layers. The model has one more.",
+        60: "You let the reach double with every layer. Each layer looks one key ahead, from wherever the one below "
+        "has got to: what does the third one add?",
+        56: "You let the reach double with every layer, and one more. Each layer looks one key ahead, from wherever "
+        "the one below has got to: what does the third one add?",
+        108: "You counted every input that an output hears from. Those up to its own place are no leaks.",
+        78: "Those are the inputs up to each output's own place, which a causal model hears from, too. Leaks come "
+        "after it.",
+        12: "You counted one leak for each output. One layer reaches one input ahead, and the last output has none: "
+        "how far do three layers reach?",
         38: "That is the leak of four layers. How far does one layer see ahead, and how far do three?",
         9: "You counted the pairs that are exactly three places apart. Nearer inputs leak as well.",
     },
@@ -53,6 +68,7 @@ def scores_and_masks(generator):
     yield torch.from_numpy(generator.normal(size=(2, 5))), torch.arange(5).expand(2, 5) < 3
     yield torch.tensor([[900.0, 901.0, 899.0]] * 3), torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 1]]) > 0
     yield torch.tensor([[-900.0, -901.0, -905.0, 0.0]]), torch.tensor([[True, True, True, False]])
+    yield torch.tensor([[-20000.0, 3.0, -20001.0]]), torch.tensor([[True, False, True]])
 
 
 @exercise("08.masked_softmax", inputs=scores_and_masks)
@@ -76,11 +92,11 @@ def an_even_look_in_empty_rows(scores, mask):
     return scores.masked_fill(~mask, -1e9).softmax(dim=-1)
 
 
-@masked_softmax.mistake
-def hidden_too_weakly(scores, mask):
-    """A score of −100 hides a key from scores near zero. Softmax compares scores with each other: what happens when
-    all of the allowed ones are at −900?"""
-    weights = scores.masked_fill(~mask, -100.0).softmax(dim=-1)
+@masked_softmax.mistake(fill={"−10": -10.0, "−20 or −100": -100.0, "−1,000 or −10,000": -1e3})
+def hidden_too_weakly(scores, mask, *, fill):
+    """A score of {fill} hides a key from scores near zero. Softmax compares scores with each other: what happens when
+    all of the allowed ones are at −20,000?"""
+    weights = scores.masked_fill(~mask, fill).softmax(dim=-1)
     return torch.where(mask.any(dim=-1, keepdim=True), weights, 0.0)
 
 
@@ -113,12 +129,14 @@ def softmax_over_the_queries(scores, mask):
     return torch.where(mask.any(dim=0, keepdim=True), weights, 0.0)
 
 
-@masked_softmax.mistake
-def the_exponential_overflows(scores, mask):
-    """Right for small scores. But e to the power of 900 is infinite, and infinity divided by infinity, or times 0, is
-    not a number. Softmax does not change when a row is moved by a constant: by which one?"""
-    weights = torch.exp(scores) * mask
-    return weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)
+@masked_softmax.mistake(by={"multiply by the mask": "product", "set weights to 0": "fill", "divide": "quotient"})
+def the_exponential_overflows(scores, mask, *, by):
+    """Right for small scores. But e to the power of 900 is infinite, and e to the power of −900 is 0; then you {by},
+    and infinity times 0, infinity over infinity, and 0 over 0 are not numbers. Softmax does not change when a row is
+    moved by a constant: by which one?"""
+    weights = torch.exp(scores).masked_fill(~mask, 0) if by == "fill" else torch.exp(scores) * mask
+    total = weights.sum(dim=-1, keepdim=True)
+    return torch.where(total > 0, weights / total, 0.0) if by == "quotient" else weights / total.clamp(min=1e-30)
 
 
 @masked_softmax.mistake
@@ -126,6 +144,30 @@ def the_mask_added(scores, mask):
     """You add the mask to the scores, as 0 and 1. That makes the allowed keys a little likelier and forbids nothing.
     What is added to a forbidden score must be lower than any score."""
     return (scores + mask.to(scores.dtype)).softmax(dim=-1)
+
+
+@masked_softmax.mistake(left={"0": 0.0, "0 / 0": math.nan})
+def hidden_scores_take_part(scores, mask, *, left):
+    """A hidden score that towers over the allowed ones takes part in yours, in the softmax that comes before the mask
+    or in the maximum that you subtract. The exponentials of the allowed scores beside it are then no more than 0, and
+    what is left of the row is {left}. What has to be done to the hidden scores first?"""
+    weights = scores.softmax(dim=-1) * mask
+    total = weights.sum(dim=-1, keepdim=True)
+    return torch.where(total > 0, weights / total, left)
+
+
+@masked_softmax.mistake
+def nothing_where_a_key_is_hidden(scores, mask):
+    """Yours gives weight 0 to every row in which *some* key is hidden. The exercise means rows in which all keys are:
+    a query that may see one key has something to look at."""
+    weights = scores.masked_fill(~mask, -math.inf).softmax(dim=-1)
+    return torch.where(mask.all(dim=-1, keepdim=True), weights, 0.0)
+
+
+@masked_softmax.mistake
+def the_mask_ignored(scores, mask):
+    """Your rows are a plain softmax: the mask makes no difference to them."""
+    return scores.softmax(dim=-1)
 
 
 def documents_of_a_row(_):
@@ -205,6 +247,34 @@ def blocked_where_true(documents):
 def sees_one_too_far(documents):
     """Shifted by one: each query sees the key after its own, which is what it must predict."""
     return _same(documents) & torch.ones(len(documents), len(documents), dtype=torch.bool).tril(1)
+
+
+@packed_mask.mistake(direction={"lower": 1, "higher": -1})
+def numbers_compared_by_size(documents, *, direction):
+    """You compare the documents' numbers by size, so that a token also sees the documents with a {direction} number
+    that stand before its own. Which comparison lets only its own document through?"""
+    return (direction * (documents[:, None] - documents) >= 0) & _past(len(documents))
+
+
+@packed_mask.mistake
+def only_itself_and_the_one_before(documents):
+    """Each of your tokens sees itself and the token before it, no further. A document may be longer than two tokens,
+    and all that came before belongs to its past."""
+    return _same(documents) & _past(len(documents)).triu(-1)
+
+
+@packed_mask.mistake
+def only_itself(documents):
+    """Each of your tokens sees itself alone. What came before it in the same document may be seen as well."""
+    return torch.eye(len(documents), dtype=torch.bool)
+
+
+@packed_mask.mistake
+def the_first_document_for_all(documents):
+    """You compare every token with the document of the first one only. A cell of the mask has a query and a key: the
+    document of which token has to be compared with that of which?"""
+    own = documents == documents[0]
+    return own[:, None] & own & _past(len(documents))
 
 
 def lengths_and_widths(_):
@@ -304,6 +374,43 @@ def blocked_where_true_in_a_batch(lengths, T):
     return ~((_past(T) & _real(lengths, T)[:, None, None, :]) | torch.eye(T, dtype=torch.bool))
 
 
+@left_padded_mask.mistake
+def the_length_for_the_start(lengths, T):
+    """You let the text begin at position n, where n is its length. A text of n tokens that stands at the *end* of a row
+    of T begins somewhere else: how much filler comes before it?"""
+    return (_past(T) & (torch.arange(T) >= lengths[:, None])[:, None, None, :]) | torch.eye(T, dtype=torch.bool)
+
+
+@left_padded_mask.mistake
+def fillers_see_everything(lengths, T):
+    """Right for the real tokens. Your fillers see every position of the row. Nobody reads their outputs, but the
+    exercise lets a filler see only itself."""
+    return (_past(T) & _real(lengths, T)[:, None, None, :]) | ~_real(lengths, T)[:, None, :, None]
+
+
+@left_padded_mask.mistake
+def real_tokens_see_all_real_ones(lengths, T):
+    """The filler is hidden, and the future is not: your real tokens see all real tokens, those that come later
+    too. The mask is to be causal as well."""
+    real = _real(lengths, T)
+    return (real[:, None, :, None] & real[:, None, None, :]) | torch.eye(T, dtype=torch.bool)
+
+
+@left_padded_mask.mistake
+def fillers_see_all_fillers(lengths, T):
+    """Right for the real tokens. Your fillers see all the other fillers, before and after; the exercise lets them see
+    only themselves."""
+    real = _real(lengths, T)
+    return (_past(T) & real[:, None, None, :]) | (~real[:, None, :, None] & ~real[:, None, None, :])
+
+
+@left_padded_mask.mistake
+def without_the_axis_of_the_queries(lengths, T):
+    """Yours says which keys are real, one row for each text. Who may see a key depends on the query as well, because
+    the mask is causal: the shape is (B, 1, T, T)."""
+    return _real(lengths, T)[:, None, None, :]
+
+
 def _hop(T):
     """The past, and the token after the next."""
     return _past(T) | torch.ones(T, T, dtype=torch.bool).triu(2).tril(2)
@@ -388,3 +495,33 @@ def the_past_for_the_future(mask, n_layers):
 def whether_not_where(mask, n_layers):
     """You say whether there is a leak anywhere. The function returns one answer for each position but the last."""
     return _through(_with_itself(mask), n_layers).diagonal(1).any()
+
+
+@answer_leaks.mistake
+def the_reach_is_squared(mask, n_layers):
+    """You let what is reached double with each layer, as if a layer looked through a copy of all the layers below.
+    Each layer follows *its own* mask once, which adds one step. (With one layer or two, there is no difference.)"""
+    seen = _with_itself(mask)
+    for _ in range(n_layers - 1):
+        seen = _through(seen, 2)
+    return seen.diagonal(1)
+
+
+@answer_leaks.mistake
+def one_layer_too_few(mask, n_layers):
+    """You count one layer too few: with two layers, an answer may leak through one token in between."""
+    return _through(_with_itself(mask), max(1, n_layers - 1)).diagonal(1)
+
+
+@answer_leaks.mistake
+def the_last_position_too(mask, n_layers):
+    """You return an answer for the last position as well. Nothing comes after the last input, so it has no answer that
+    could leak."""
+    return torch.cat([answer_leaks(mask, n_layers), torch.tensor([False])])
+
+
+@answer_leaks.mistake
+def the_whole_table(mask, n_layers):
+    """You return which output depends on which input, all of them. The question is about one input for each output:
+    the very next."""
+    return _through(_with_itself(mask), n_layers)
