@@ -58,6 +58,39 @@ def divided_by_the_heads(heads, w_o):
     return head_writes(heads, w_o) / len(heads) if len(heads) > 1 else head_writes(heads, w_o) * 1.0
 
 
+@head_writes.mistake
+def rows_of_the_whole_output(heads, w_o):
+    """You cut the layer's *output* into slices and give one to each head. But each slice of the output holds something
+    of every head, and each head writes into all of it. Which part of W_o reads a head's result?"""
+    output = heads.transpose(0, 1).flatten(1) @ w_o.T
+    own = torch.eye(len(heads), dtype=output.dtype).repeat_interleave(heads.shape[-1], dim=1)
+    return output * own[:, None, :]
+
+
+@head_writes.mistake
+def only_into_the_own_slice(heads, w_o):
+    """Each of your heads writes into its own slice of the output alone. After the join come all rows of W_o: a head may
+    write into every feature."""
+    own = torch.eye(len(heads), dtype=w_o.dtype).repeat_interleave(heads.shape[-1], dim=1)
+    return head_writes(heads, w_o) * own[:, None, :]
+
+
+@head_writes.mistake
+def what_the_others_write(heads, w_o):
+    """You return for each head what all the *others* write. Which part of W_o should be set to 0, and which kept?"""
+    return head_writes(heads, w_o).sum(dim=0) - head_writes(heads, w_o)
+
+
+@head_writes.mistake
+def not_mapped(heads, w_o):
+    """You put each head's result into its place in the joined vector, and W_o never acts on it. What a head adds to the
+    output comes after that map."""
+    H, T, width = heads.shape
+    joined = torch.zeros(H, T, H, width, dtype=heads.dtype)
+    joined[torch.arange(H), :, torch.arange(H)] = heads
+    return joined.flatten(2)
+
+
 def causal_weights(generator):
     """Weights of one head and of several: rows sum to 1, and nothing stands above the diagonal."""
     for n_heads, T in ((1, 2), (1, 3), (2, 4), (4, 9)):
@@ -118,6 +151,46 @@ def the_first_token_of_all(weights):
     """You measure how much attention the very first token receives. The token just before is a different one for every
     query."""
     return weights[:, 1:, 0].mean(dim=-1)
+
+
+@previous_token_score.mistake
+def the_tokens_themselves_from_the_second_on(weights):
+    """You measure how much each token but the first attends to itself. A row is a query and a column is a key: in which
+    column does row i find the token before it?"""
+    return weights.diagonal(0, dim1=-2, dim2=-1)[:, 1:].mean(dim=-1)
+
+
+@previous_token_score.mistake
+def all_earlier_tokens(weights):
+    """You add up the weight on *all* earlier tokens. The token just before is one of them."""
+    return weights.tril(-1)[:, 1:].sum(dim=-1).mean(dim=-1)
+
+
+@previous_token_score.mistake
+def how_often_it_is_the_largest(weights):
+    """You count how often the token before gets the largest weight. The exercise asks for the weight itself, on
+    average."""
+    largest = weights[:, 1:].argmax(dim=-1) == torch.arange(weights.shape[-1] - 1)
+    return largest.double().mean(dim=-1)
+
+
+@previous_token_score.mistake
+def two_places_back(weights):
+    """You look two places back. The token just before that of row i is in column i − 1."""
+    return weights.diagonal(-2, dim1=-2, dim2=-1).mean(dim=-1)
+
+
+@previous_token_score.mistake
+def the_last_query_alone(weights):
+    """You look at the last query alone. Every query but the first has a token before it."""
+    return weights[:, -1, -2]
+
+
+@previous_token_score.mistake
+def the_largest_of_all(weights):
+    """You take the largest weight that a query gives to the token before it. The exercise asks for the mean over the
+    queries."""
+    return weights.diagonal(-1, dim1=-2, dim2=-1).amax(dim=-1)
 
 
 def four_matrices(generator):
@@ -211,6 +284,50 @@ def one_feature_for_a_head(w_q, w_k, w_v, w_o, n_heads, head):
     it, and where does its run of features begin?"""
     kept = [i for i in range(len(w_q)) if i != head]
     return w_q[kept], w_k[kept], w_v[kept], w_o[:, kept]
+
+
+@remove_head.mistake
+def counted_from_one_and_no_head_for_zero(w_q, w_k, w_v, w_o, n_heads, head):
+    """You removed the head before the one that was meant, and none where `head` is 0. Heads are counted from 0."""
+    return remove_head(w_q, w_k, w_v, w_o, n_heads, head - 1) if head else (w_q, w_k, w_v, w_o)
+
+
+@remove_head.mistake
+def the_number_of_heads_for_their_width(w_q, w_k, w_v, w_o, n_heads, head):
+    """You take `n_heads` for the width of one head. How many features has a head, if `n_heads` of them share the width
+    of the layer?"""
+    kept = [i for i in range(len(w_q)) if not head * n_heads <= i < (head + 1) * n_heads]
+    return w_q[kept], w_k[kept], w_v[kept], w_o[:, kept]
+
+
+@remove_head.mistake(what={"its rows of the first three": 1, "its rows of the first three, and its columns of w_o": 2})
+def filled_with_zeros(w_q, w_k, w_v, w_o, n_heads, head, *, what):
+    """You set {what} to 0. The head is silent then, but all of it is still there and still computed. The task is to
+    return smaller matrices."""
+    three = [w.unflatten(0, (n_heads, -1)).clone() for w in (w_q, w_k, w_v)]
+    for w in three:
+        w[head] = 0
+    silent = w_o.unflatten(1, (n_heads, -1)).clone()
+    silent[:, head] = 0
+    return *(w.flatten(0, 1) for w in three), silent.flatten(1) if what == 2 else w_o
+
+
+@remove_head.mistake(matrix={"w_q": 0, "w_k": 1})
+def one_matrix_forgotten(w_q, w_k, w_v, w_o, n_heads, head, *, matrix):
+    """Your {matrix} is as large as before, and what it makes of a token no longer fits what the others make. Which part
+    of it belonged to the removed head?"""
+    new = list(remove_head(w_q, w_k, w_v, w_o, n_heads, head))
+    new[matrix] = (w_q, w_k)[matrix]
+    return tuple(new)
+
+
+@remove_head.mistake
+def the_slice_alone(w_q, w_k, w_v, w_o, n_heads, head):
+    """You cut the head out of the three maps and silenced it in w_o, whose size is as before. Its columns have nothing
+    left to read: what becomes of them?"""
+    silent = w_o.unflatten(1, (n_heads, -1)).clone()
+    silent[:, head] = 0
+    return *remove_head(w_q, w_k, w_v, w_o, n_heads, head)[:3], silent.flatten(1)
 
 
 def packed_layers(generator):
@@ -393,6 +510,50 @@ def biases_forgotten(x, w_in, b_in, w_out, b_out, n_heads, blocked):
     return _layer(x, w_in, 0 * b_in, w_out, 0 * b_out, n_heads, blocked)
 
 
+@like_pytorch.mistake
+def the_input_biases_forgotten(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """Your output map is right with its bias. The three maps before it have biases as well: which argument holds
+    them?"""
+    return _layer(x, w_in, 0 * b_in, w_out, b_out, n_heads, blocked)
+
+
+@like_pytorch.mistake(how={"added": 1, "subtracted": -1})
+def the_mask_as_a_number(x, w_in, b_in, w_out, b_out, n_heads, blocked, *, how):
+    """The mask is {how} in yours as a number, 0 or 1. That moves a blocked score by 1 and hides nothing: which number,
+    added to a score, leaves a weight of 0?"""
+    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (x @ w_in.T + b_in).chunk(3, dim=-1))
+    scores = q @ k.mT / math.sqrt(q.shape[-1]) + how * blocked
+    return (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2) @ w_out.T + b_out
+
+
+@like_pytorch.mistake
+def scores_multiplied_by_the_mask(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You multiply the scores by the mask, and so keep those that are blocked and give the others the score 0. In
+    PyTorch True blocks, and a score of 0 hides nothing."""
+    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (x @ w_in.T + b_in).chunk(3, dim=-1))
+    scores = q @ k.mT / math.sqrt(q.shape[-1]) * blocked
+    return (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2) @ w_out.T + b_out
+
+
+@like_pytorch.mistake
+def divided_by_the_width_of_a_head(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You divide by the width of a head. Chapter 7 divides by what makes the *standard deviation* 1, and the width is
+    the variance."""
+    return _layer(x, w_in, b_in, w_out, b_out, n_heads, blocked, width=(x.shape[-1] // n_heads) ** 2)
+
+
+@like_pytorch.mistake
+def scaled_by_the_number_of_heads(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You divide by the root of the number of heads. How many components does one dot product run over?"""
+    return _layer(x, w_in, b_in, w_out, b_out, n_heads, blocked, width=n_heads)
+
+
+@like_pytorch.mistake
+def one_head_alone(x, w_in, b_in, w_out, b_out, n_heads, blocked):
+    """You compute a single head as wide as the layer: `n_heads` makes no difference to yours."""
+    return _layer(x, w_in, b_in, w_out, b_out, 1, blocked)
+
+
 one_head = Question(
     "09.one_head",
     131_072,
@@ -407,7 +568,10 @@ one_head = Question(
         262_144: "You have one whole matrix. How much of it belongs to one of the eight heads, and how many matrices "
         "are there?",
         1_048_576: "You have the whole layer. How much of it belongs to one of its eight heads?",
-        786_432: "You have three whole matrices. How much of each belongs to one of the eight heads?",
+        360_448: "You let the whole output matrix go. The other heads still need it: which part of it reads this "
+        "head alone?",
+        786_432: "You have three whole matrices, or the heads of six layers. How much of each matrix belongs to one of "
+        "the eight heads, and how many layers are there?",
         12_288: "You let a head map a slice of 64 features to 64. Each head reads the whole vector.",
         16_384: "You let a head map a slice of 64 features to 64. Each head reads, and writes, the whole vector.",
         45_056: "You let a head read a slice of 64 features. It writes the whole vector; how much of it does it read?",
@@ -431,8 +595,16 @@ two_shared = Question(
         "be as wide together as one. How many maps are there, and how wide is each?",
         24_576: "You counted one wide map. The maps to the queries and to the output both keep their full width.",
         16_384: "You shrank all four maps. There are still eight query heads, and the output map reads all of them.",
-        34_816: "You counted one narrow map, as wide as one head. Keys and values have a map each, and each of these "
-        "maps makes two heads.",
+        34_816: "Either you counted one narrow map, as wide as one head, or your keys and values are made from a slice "
+        "of the vector. How many narrow maps are there, how much of a token does each read, and how many heads does "
+        "it make?",
+        8_192: "Those are the maps to keys and values. The queries and the output have maps, too.",
+        32_768: "Those are the maps to the queries and to the output. The two heads of keys, and those of values, are "
+        "made by maps, too.",
+        45_056: "You counted three narrow maps. Keys have one and values have one, and each of the two makes two "
+        "heads.",
+        57_344: "You counted three wide maps. Queries and output have one each; which of the others is narrow?",
+        33_280: "You let keys and values be made from a slice as wide as a head. Each reads the whole vector.",
         41_280: "You have counted biases as well. The layer in question has none.",
     },
 )
