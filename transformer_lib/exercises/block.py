@@ -118,6 +118,70 @@ def eps_forgotten(x, n_heads):
     return ((_in_slices(x, n_heads) - mean) / torch.sqrt(variance)).reshape(x.shape)
 
 
+@norm_per_head.mistake
+def root_mean_square(x, n_heads):
+    """You divide by the root of the mean square and subtract no mean: that is RMSNorm, head by head. The features of a
+    head should add up to 0 here."""
+    h = _in_slices(x, n_heads)
+    return (h / torch.sqrt(h.square().mean(-1, keepdim=True) + EPS)).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def mean_square_for_the_variance(x, n_heads):
+    """You subtract the mean, and then divide by the root of the mean square of what was there *before*. The variance is
+    the mean square of what is left when the mean is gone."""
+    h = _in_slices(x, n_heads)
+    return ((h - h.mean(-1, keepdim=True)) / torch.sqrt(h.square().mean(-1, keepdim=True) + EPS)).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def only_centered(x, n_heads):
+    """You subtract the mean of each head and do not divide. Its variance should be 1 afterward."""
+    h = _in_slices(x, n_heads)
+    return (h - h.mean(-1, keepdim=True)).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def three_axes_expected(x, n_heads):
+    """Yours works for an x of three axes. The exercise says (…, D): there may be fewer axes before the features, or
+    more. Which method cuts the *last* axis in two and leaves the others as they are?"""
+    if x.ndim != 3:
+        raise ValueError(f"not enough values to unpack (expected 3, got {x.ndim})")
+    return norm_per_head(x, n_heads)
+
+
+@norm_per_head.mistake
+def eps_outside_the_root(x, n_heads):
+    """Your eps is added to the standard deviation. It belongs under the root, to the variance: where the features of a
+    head hardly differ, that is not the same."""
+    variance, mean = torch.var_mean(_in_slices(x, n_heads), -1, correction=0, keepdim=True)
+    return ((_in_slices(x, n_heads) - mean) / (torch.sqrt(variance) + EPS)).reshape(x.shape)
+
+
+@norm_per_head.mistake(eps={"1e-6": 1e-6, "1e-8": 1e-8, "1e-3": 1e-3})
+def another_eps(x, n_heads, *, eps):
+    """Your eps is {eps}, so that a head whose features hardly differ comes out in another size. Which one does the
+    exercise give?"""
+    variance, mean = torch.var_mean(_in_slices(x, n_heads), -1, correction=0, keepdim=True)
+    return ((_in_slices(x, n_heads) - mean) / torch.sqrt(variance + eps)).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def the_variance_of_the_whole_token(x, n_heads):
+    """The means are right, one for each head, and you divide by the standard deviation of the *whole* token. A head has
+    its own variance, too."""
+    h, variance = _in_slices(x, n_heads), x.var(-1, correction=0, keepdim=True)[..., None]
+    return ((h - h.mean(-1, keepdim=True)) / torch.sqrt(variance + EPS)).reshape(x.shape)
+
+
+@norm_per_head.mistake
+def the_mean_of_the_whole_token(x, n_heads):
+    """The variances are right, one for each head, and you subtract the mean of the *whole* token. A head has its own
+    mean, too."""
+    h, mean = _in_slices(x, n_heads), x.mean(-1, keepdim=True)[..., None]
+    return ((h - mean) / torch.sqrt(h.var(-1, correction=0, keepdim=True) + EPS)).reshape(x.shape)
+
+
 how_many_means = Question(
     "11.how_many_means",
     160,
@@ -129,6 +193,9 @@ how_many_means = Question(
         20: "That is one for each place of a sentence. The sentences of a batch do not share their means.",
         4096: "One for each feature of each sentence: that averages over the sequence, and so over the future.",
         1: "That is one for the whole batch. What would a sentence's vectors then depend on?",
+        320: "You counted the variances as well. The question asks for the means.",
+        1280: "That is one for each head of each token. LayerNorm knows nothing of heads.",
+        28: "You added the two numbers. How many tokens are there in eight sentences of twenty?",
         10240: "One for each place and feature: that averages over the sentences of the batch.",
         81920: "That is how many numbers there are. A mean of a single number is that number.",
     },
@@ -184,7 +251,8 @@ def twelve_squares(d_model, d_ff):
 
 @block_parameters.mistake
 def norms_forgotten(d_model, d_ff):
-    """The two sublayers are right. Each has a norm, and a norm has a gain and a shift for each feature."""
+    """You are short of four vectors of the stream's width. Either the norms are missing, each with a gain and a shift
+    for each feature, or the biases of the four maps of attention."""
     return _square_maps(d_model, 4) + _up_and_down(d_model, d_ff)
 
 
@@ -208,16 +276,75 @@ def both_biases_as_long_as_the_stream(d_model, d_ff):
     return _square_maps(d_model, 4) + 2 * d_model * d_ff + 2 * d_model + 4 * d_model
 
 
+@block_parameters.mistake
+def a_norm_as_wide_as_the_network(d_model, d_ff):
+    """One of your norms is as wide as the network. Both stand in the stream, before a sublayer or after it, and the
+    stream is d_model wide."""
+    return _square_maps(d_model, 4) + _up_and_down(d_model, d_ff) + 2 * d_model + 2 * d_ff
+
+
+@block_parameters.mistake
+def a_gain_and_a_shift_of_one_number(d_model, d_ff):
+    """Each of your norms has one number for its gain and one for its shift. LayerNorm learns a gain and a shift *for
+    each feature*."""
+    return _square_maps(d_model, 4) + _up_and_down(d_model, d_ff) + 4
+
+
+@block_parameters.mistake
+def a_gain_alone_and_a_single_norm(d_model, d_ff):
+    """Your norms come to d_model in all. There are two of them, and each has a gain and a shift."""
+    return _square_maps(d_model, 4) + _up_and_down(d_model, d_ff) + d_model
+
+
+@block_parameters.mistake
+def three_norms(d_model, d_ff):
+    """Your norms come to 6 d_model. There is one for each of the two sublayers; a last one after all blocks belongs to
+    none of them."""
+    return _square_maps(d_model, 4) + _up_and_down(d_model, d_ff) + 6 * d_model
+
+
+@block_parameters.mistake
+def no_biases_in_the_network(d_model, d_ff):
+    """Attention is right with its biases, and the norms. The two maps of the feed-forward network have biases in this
+    exercise, as well."""
+    return _square_maps(d_model, 4) + 2 * d_model * d_ff + 4 * d_model
+
+
+@block_parameters.mistake
+def a_third_matrix_in_the_network(d_model, d_ff):
+    """You give the feed-forward network three matrices, as a gated one has. This one has a way up and a way down."""
+    return _square_maps(d_model, 4) + _up_and_down(d_model, d_ff) + d_model * d_ff + 4 * d_model
+
+
+@block_parameters.mistake
+def one_way_of_the_network(d_model, d_ff):
+    """You count one of the two matrices of the feed-forward network. It goes up to d_ff, and down again."""
+    return _square_maps(d_model, 4) + _up_and_down(d_model, d_ff) - d_model * d_ff + 4 * d_model
+
+
+@block_parameters.mistake
+def a_second_attention(d_model, d_ff):
+    """You count attention twice. This block has one attention and one feed-forward network."""
+    return _square_maps(d_model, 8) + _up_and_down(d_model, d_ff) + 4 * d_model
+
+
 ffn_share = Question(
     "11.ffn_share",
     0.5,
     hint="Count matrices in units of d_model times d_model. How many such squares does attention hold, and how many "
     "the feed-forward network when it is twice as wide as the stream?",
     mistakes={
-        2 / 3: "That is the share of a network four times as wide as the stream. This one is narrower.",
+        2
+        / 3: "That is the share of a network four times as wide as the stream. This one is narrower. (Or did you count "
+        "half of attention's four maps?)",
         1 / 3: "You count one of the two matrices of the feed-forward network: it has a way down, too.",
         4 / 7: "You count three matrices of attention. The fourth maps what the heads found back to the stream.",
         3 / 5: "You give the feed-forward network three matrices, as SwiGLU has. This one has two.",
+        0.8: "Either you count 16 squares for the network, or a single matrix for attention. How many squares are in "
+        "two "
+        "matrices that are twice as long as they are wide? And how many maps has attention?",
+        0.25: "You count one square for the network and three for attention, or something like it. The network's two "
+        "matrices are twice as long as they are wide, and attention has four maps.",
         1: "As many as attention holds, yes. The question is what share of the whole that is.",
     },
 )
@@ -233,6 +360,20 @@ gradient_through_six = Question(
         0.6: "You add up the six derivatives. What of the path that passes through none of them?",
         1.0: "That is the path around all six, and a good part of the answer. The paths through sublayers add to it.",
         1.1: "That is one sublayer with the way around it. There are six, one after the other.",
+        1.1**5: "That is five sublayers. How many factors are there for six?",
+        1.1**7: "That is seven sublayers. How many factors are there for six?",
+        1.1
+        ** 12: "You counted two for each of the six. A sublayer is an attention *or* a feed-forward network, and there "
+        "are six sublayers in all.",
+        1.1**3: "You counted three. A sublayer is an attention *or* a feed-forward network, and there are six of them.",
+        math.exp(0.6): "You took e to the power of 0.6, which is near for small numbers. Take the factors themselves.",
+        0.9
+        ** 6: "You let each sublayer take a tenth away. The path around it leaves everything, and the path through it "
+        "adds a tenth.",
+        1.11111: "You add a tenth, a hundredth, and so on. Each of the six has a way around and a way through, and "
+        "they "
+        "stand one after the other.",
+        0.1: "That is what one sublayer lets through. There is a way around it.",
         64: "So many paths there are. They are not worth the same: each sublayer on a path makes it a tenth.",
         6.6: "You add the six factors. One stands after the other: what does the chain rule do with them?",
         1.1**6 - 1: "That is by how much it is longer. The factor counts the path around all six, too.",
@@ -348,6 +489,60 @@ def not_read_out(x, weights, readout):
     return _written(x, weights)
 
 
+@who_wrote_it.mistake
+def post_norm(x, weights, readout):
+    """You add and normalize after it: that is post-norm, in which the norm's output goes on, and nothing of the sum
+    stays as it was. In a pre-norm block, what does the norm act on?"""
+    stream, parts = x, [x]
+    for W in weights:
+        parts.append(stream @ W)
+        stream = _normalized(stream + parts[-1])
+    return torch.stack(parts) @ readout
+
+
+@who_wrote_it.mistake
+def the_variance_of_a_sample(x, weights, readout):
+    """Your norm divides the sum of squares by one less than the number of features. (torch.var does so unless told
+    otherwise.) LayerNorm divides by all of them."""
+    parts = [x]
+    for W in weights:
+        stream = sum(parts)
+        parts.append((stream - stream.mean()) / torch.sqrt(stream.var() + EPS) @ W)
+    return torch.stack(parts) @ readout
+
+
+@who_wrote_it.mistake
+def no_mean_subtracted(x, weights, readout):
+    """Your norm divides by the root of the mean square and subtracts no mean, as RMSNorm does. LayerNorm subtracts the
+    mean first."""
+    parts = [x]
+    for W in weights:
+        stream = sum(parts)
+        parts.append(stream / torch.sqrt(stream.square().mean() + EPS) @ W)
+    return torch.stack(parts) @ readout
+
+
+@who_wrote_it.mistake
+def the_parts_normalized(x, weights, readout):
+    """You normalize each part before you read it out. The parts of the stream are to be read as they are, so that they
+    add up to what the whole stream says."""
+    return _normalized(_written(x, weights)) @ readout
+
+
+@who_wrote_it.mistake
+def the_stream_so_far_without_its_bottom(x, weights, readout):
+    """You read out the stream after each sublayer, so that each of your numbers holds all parts so far. What is new in
+    it? And the bottom is a part as well."""
+    return _written(x, weights).cumsum(0)[1:] @ readout
+
+
+@who_wrote_it.mistake
+def as_shares_of_the_whole(x, weights, readout):
+    """You divide by the whole answer. The exercise asks for the numbers that add up to it."""
+    parts = _written(x, weights) @ readout
+    return parts / parts.sum()
+
+
 def shares_and_sublayers(_):
     """One layer, one sublayer, the eighteen layers of the lab, and a long stack."""
     yield 0.5, 2
@@ -418,3 +613,37 @@ def nothing_divided_on_the_way(kept, n):
 def the_share_per_sublayer(kept, n):
     """You have the number by which one sublayer multiplies x_0. Which alpha does that?"""
     return kept ** (1 / n)
+
+
+@write_scale.mistake
+def the_stream_weakened(kept, n):
+    """You keep the variance at 1 by weakening the stream to make room. Here the stream is added as it is, something of
+    size alpha beside it, and the norm divides afterward: by what?"""
+    return math.sqrt(1 - kept ** (2 / n))
+
+
+@write_scale.mistake
+def the_weight_of_what_was_written(kept, n):
+    """You let what was *written* have the weight `kept`, and x_0 the rest. Which of the two should keep it?"""
+    return math.sqrt((1 - kept) ** (-2 / n) - 1)
+
+
+@write_scale.mistake
+def the_power_for_the_root(kept, n):
+    """You took a power where a root belongs. After n divisions by the same number x_0 has the weight `kept`: which
+    number is that?"""
+    return math.sqrt(kept ** (-2 * n) - 1)
+
+
+@write_scale.mistake
+def the_stream_itself_not_taken_off(kept, n):
+    """You have the number by which each norm divides. It is the size of a sum: what is left for alpha, when the stream
+    itself has size 1?"""
+    return kept ** (-1 / n)
+
+
+@write_scale.mistake
+def what_is_left_shared_out(kept, n):
+    """You share the loss out evenly over the sublayers, as a sum. Each norm divides what the last one has left, so the
+    numbers multiply."""
+    return (1 - kept) / n

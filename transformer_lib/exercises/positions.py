@@ -16,6 +16,11 @@ bag = Question(
         1: "The words see the same keys and values, but each asks with its own query and keeps its own residual. "
         "Which of them ask the same?",
         3: "You counted *dog*, *bit*, and *man*. The word *the* has a vector, too.",
+        10: "You counted the pairs of places. The question is how many vectors come out that differ from one another.",
+        25: "You counted the scores, one for each pair of places. The question is about the vectors that come out.",
+        2: "You counted the words that occur twice, or the vectors of *the*. Which of the five words are equal, and "
+        "how "
+        "many different ones are left?",
         120: "That counts the orders of five words. The question is how many different vectors come out of one order.",
         60: "That counts the different orders of these five words. The question is how many different vectors come "
         "out of one order.",
@@ -44,9 +49,10 @@ def _angles(position, width, base):
     return position / base ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
 
 
-def _nearest(row, base):
-    table = torch.stack([_row(_angles(position, len(row), base)) for position in range(1000)])
-    return int((table - row).norm(dim=1).argmin())
+def _nearest(row, base, power=2, row_of=_row, first=0):
+    """The row of the table that is nearest by the sum of differences to a power."""
+    table = torch.stack([row_of(_angles(position, len(row), base)) for position in range(first, first + 1000)])
+    return int((table - row).abs().pow(power).sum(dim=1).argmin())
 
 
 def _hand(row, base, i):
@@ -89,6 +95,49 @@ def sine_and_cosine_exchanged(row, base):
 def counted_from_one(row, base):
     """Your positions are all too large by one: the first row of the table, all sines 0, is position 0."""
     return _nearest(row, base) + 1
+
+
+@read_clock.mistake
+def the_table_begins_at_one(row, base):
+    """Your table begins at position 1, and you return the place of the row in it: all positions come out too small by
+    one. The first row, all sines 0, is position 0."""
+    return _nearest(row, base, first=1)
+
+
+@read_clock.mistake(measured={"by the sum of squares": 2, "by the sum of differences": 1})
+def sines_first_and_cosines_after(row, base, *, measured):
+    """Your table has all sines first and then all cosines, and its nearest row, {measured}, is another one. In the row
+    that you get, the sine and the cosine of a hand stand side by side."""
+    return _nearest(row, base, measured, lambda angles: torch.cat((angles.sin(), angles.cos())))
+
+
+@read_clock.mistake(exponent={"i / D": 0.5, "4i / D": 2.0})
+def other_speeds(row, base, *, exponent):
+    """Your hands have other speeds: base to the power of {exponent}, where the page has 2i / D and hand i counts from
+    0."""
+    return _nearest(row, base**exponent)
+
+
+@read_clock.mistake
+def always_ten_thousand(row, base):
+    """Your hands have the speeds of base 10,000, whatever `base` is."""
+    return _nearest(row, 10_000.0)
+
+
+@read_clock.mistake
+def all_hands_alike(row, base):
+    """All of your hands turn at the same speed, one radian a position. Each hand is slower than the one before it."""
+    return _nearest(row, 1.0)
+
+
+@read_clock.mistake(function={"sine": 0, "cosine": 1, "tangent": 2})
+def the_slowest_hand_by_one_function(row, base, *, function):
+    """You take the arc {function} of the slowest hand, which gives the same angle for two halves of a turn, and says
+    nothing of how many turns there were. Sine *and* cosine together give the angle, and the other hands tell the
+    turns."""
+    sine, cosine = float(row[-2]), float(row[-1])
+    angle = (math.asin(sine), math.acos(cosine), math.atan2(sine, abs(cosine)) * (1 if cosine > 0 else -1))[function]
+    return round(angle * base ** ((len(row) - 2) / len(row)))
 
 
 def turned_keys(generator):
@@ -157,6 +206,70 @@ def rows_slid_along(keys, by, base):
     return torch.roll(keys, by, dims=0)
 
 
+@moved.mistake
+def overwritten_too_early(keys, by, base):
+    """You compute the second feature of a pair from the first one, which you have overwritten already. Both are made of
+    the two *old* ones."""
+    angles = _angles(by, keys.shape[-1], base)
+    a, b = keys[..., 0::2], keys[..., 1::2]
+    new = a * angles.cos() - b * angles.sin()
+    return torch.stack((new, new * angles.sin() + b * angles.cos()), dim=-1).flatten(-2)
+
+
+@moved.mistake
+def a_clock_added(keys, by, base):
+    """You add the clock of the distance to the keys, as sinusoidal encodings do. Rotary encodings turn them."""
+    return keys + _row(_angles(by, keys.shape[-1], base))
+
+
+@moved.mistake
+def room_made_for_the_foreword(keys, by, base):
+    """You return more rows than there are keys, to make room for the foreword. Its keys are no business of this
+    function: each stored key stays one key, for another place."""
+    return torch.cat([torch.zeros(by, keys.shape[1], dtype=keys.dtype), keys])
+
+
+@moved.mistake
+def the_base_of_the_page(keys, by, base):
+    """Your speeds are those of base 10,000, whatever `base` is."""
+    return _turn(keys, _angles(by, keys.shape[-1], 10_000.0))
+
+
+@moved.mistake(exponent={"i / Dh": 0.5, "4i / Dh": 2.0})
+def pairs_at_other_speeds(keys, by, base, *, exponent):
+    """Your pairs turn at other speeds: by base to the power of {exponent}, where the page has 2i / Dh, and pair i
+    counts from 0."""
+    return _turn(keys, _angles(by, keys.shape[-1], base**exponent))
+
+
+@moved.mistake
+def from_the_slowest_to_the_fastest(keys, by, base):
+    """Your first pair is the slowest, and the last the fastest. Which pair turns by one radian per position?"""
+    return _turn(keys, _angles(by, keys.shape[-1], base).flip(0))
+
+
+@moved.mistake
+def reflected(keys, by, base):
+    """One sign is wrong: yours is a reflection and no rotation. Turn by an angle of 0: the keys should stay as they
+    are."""
+    angles = _angles(by, keys.shape[-1], base)
+    a, b = keys[..., 0::2], keys[..., 1::2]
+    return torch.stack((a * angles.cos() + b * angles.sin(), a * angles.sin() - b * angles.cos()), dim=-1).flatten(-2)
+
+
+@moved.mistake
+def joined_as_halves(keys, by, base):
+    """You turn neighbors, as you should, and then put all first features before all second ones. The two features of a
+    pair have to stand side by side again."""
+    return _turn(keys, _angles(by, keys.shape[-1], base)).unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2)
+
+
+@moved.mistake
+def in_degrees(keys, by, base):
+    """Your angles are degrees. Sine and cosine take radians, and the first pair turns by one radian per position."""
+    return _turn(keys, _angles(by, keys.shape[-1], base) * math.pi / 180)
+
+
 same_distance = Question(
     "10.same_distance",
     44,
@@ -170,6 +283,12 @@ same_distance = Question(
         33: "You subtracted the query's old position from the key's new one. What stays is the difference 7 − 3.",
         37: "You subtracted the key's old position from its new one, which tells you how far the key moved. "
         "How far must the query move?",
+        7: "You left the query where it was. Its distance from the key has changed by then.",
+        40 * 7 / 3: "You kept the *ratio* of the two places. A rotation by m and one by n leave a difference.",
+        40
+        * 3
+        / 7: "You kept the *ratio* of the two places. A rotation by m and one by n leave a difference of the two.",
+        50: "You added all three places. What stays is a difference: of which two?",
         4: "That is the difference itself. Which position has it from the new key?",
     },
 )
@@ -180,6 +299,13 @@ base = Question(
     hint="Four features are two hands; the slower one turns by 1 / base^(2/4) radians per position. A full turn has "
     "2π radians.",
     mistakes={
+        10_000: "That is the base of the page. With it the slow hand takes about 628 positions for a turn.",
+        (1000 / math.pi) ** 2: "You gave a turn π radians, which is half of one.",
+        2000 * math.pi: "You multiplied by 2π instead of dividing, and the speed is 1 / √base, not 1 / base.",
+        1000: "You took the number of positions itself. The slow hand turns by 1 / √base radians per position, and a "
+        "turn has 2π of them.",
+        (1000 / (2 * math.pi))
+        ** (4 / 3): "You took the exponent 3/4. The last of two hands is i = 1, and its exponent is 2i / Dh.",
         1_000_000: "With that base the slow hand has turned by one radian after 1,000 positions. How many radians has "
         "a full turn?",
         1000**2 / (2 * math.pi): "You squared the 1,000 and not the 2π. Solve 1000 / √base = 2π step by step.",
@@ -234,6 +360,35 @@ def reshaped_without_reordering(weight, n_heads):
     """The weight comes back as it went in: reshaping changes how rows are counted and moves none of them. Some axes
     must change places in between."""
     return weight.clone()
+
+
+@halves_to_neighbors.mistake(
+    order={"halves, heads, and features": (1, 0, 2), "halves, features, and heads": (1, 2, 0),
+           "features, heads, and halves": (2, 0, 1), "features, halves, and heads": (2, 1, 0)}
+)  # fmt: skip
+def heads_torn_apart(weight, n_heads, *, order):
+    """Your rows run through {order}, the first of these slowest, so that rows of different heads become neighbors. The
+    rows of one head stay together: which of the three has to run slowest, and which fastest?"""
+    return weight.unflatten(0, (n_heads, 2, -1)).permute(*order, 3).flatten(0, 2)
+
+
+@halves_to_neighbors.mistake
+def the_second_half_first(weight, n_heads):
+    """Each pair of yours begins with the row of the second half. Feature i of the first half comes first, and its
+    partner after it."""
+    return weight.unflatten(0, (n_heads, 2, -1)).flip(1).transpose(1, 2).flatten(0, 2)
+
+
+@halves_to_neighbors.mistake
+def the_order_of_the_rows(weight, n_heads):
+    """You return in which order the rows have to be taken. Take them: the weight in that order is asked for."""
+    return halves_to_neighbors(torch.arange(len(weight))[:, None], n_heads)[:, 0]
+
+
+@halves_to_neighbors.mistake
+def heads_and_widths_exchanged(weight, n_heads):
+    """You cut the rows into heads that are `n_heads` rows wide. `n_heads` says how many heads there are."""
+    return weight.unflatten(0, (-1, n_heads)).transpose(0, 1).flatten(0, 1)
 
 
 def lengths(_):
@@ -311,3 +466,49 @@ def places_and_distances_exchanged(way, trained, length):
     """You have the two counts, each under the other name. A distance that was met at one place is known at all
     places."""
     return never_met("distance" if way == "places" else "places", trained, length)
+
+
+@never_met.mistake
+def both_places_new(way, trained, length):
+    """With texts that begin at 0 you call a pair new only if *both* of its places are. A pair is new as soon as one of
+    them is: no training text held it."""
+    return never_met("distance" if way == "places" else way, trained, length)
+
+
+@never_met.mistake
+def the_last_start_left_out(way, trained, length):
+    """One place is missing at which a shifted text may begin: the last one, from which it ends just at `length`."""
+    if way != "shifted":
+        return never_met(way, trained, length)
+    met = sum(min(m + 1, trained) for m in range(length - 1)) if length > trained else 0
+    return 1 - met / _pairs(length)
+
+
+@never_met.mistake
+def shifted_texts_end_to_end(way, trained, length):
+    """Your shifted texts lie end to end. They begin *anywhere*, so they overlap, and a pair across a border is met by a
+    text that begins a little earlier."""
+    if way != "shifted":
+        return never_met(way, trained, length)
+    return 1 - length // trained * _pairs(trained) / _pairs(length)
+
+
+@never_met.mistake
+def without_itself(way, trained, length):
+    """You leave out the pairs of a place with itself. The mask is n ≤ m: a query sees its own key."""
+    if way == "places":
+        return 1 - _pairs(trained - 1) / _pairs(length - 1)
+    return _pairs(length - trained) / _pairs(length - 1)
+
+
+@never_met.mistake
+def one_distance_too_few(way, trained, length):
+    """A text of `trained` places has distances from 0 to trained − 1. You call the largest of them new."""
+    return never_met(way, trained, length) if way == "places" else _pairs(length - trained + 1) / _pairs(length)
+
+
+@never_met.mistake
+def all_is_measured_by_places(way, trained, length):
+    """You count all three ways as you count places that begin at 0. With distances, what counts is m − n, wherever the
+    two stand."""
+    return never_met("places", trained, length)
