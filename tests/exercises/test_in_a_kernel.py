@@ -18,7 +18,7 @@ PREPARE = """
 CALL = "\n\n    bigram_counts(np.array([1]), 2)\n\n"
 TOO_SLOW = f"""\
 01.bigram_counts: too slow. After 0.5 seconds it was still at work on input
-1 of 8:{CALL}Either a loop never ends, or there is a way with less work.
+1 of 9:{CALL}Either a loop never ends, or there is a way with less work.
 """
 CELLS = {
     "stub": ("...", "01.bigram_counts: not attempted yet (the function returns None).\n"),
@@ -48,7 +48,8 @@ CELLS = {
         "return later(tokens)",
         "01.bigram_counts: not yet. The smallest input on which it raises\n"
         f"ZeroDivisionError:{CALL}    ZeroDivisionError: division by zero\n"
-        "    in line 2 of later: return tokens / 0 if False else 1 / 0\n",
+        "    in line 2 of later: return tokens / 0 if False else 1 / 0\n\n"
+        "Something is divided by 0 on this input. What should come out there?\n",
     ),
     "exits": (
         "sys.exit('done')",

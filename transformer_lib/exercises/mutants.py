@@ -102,7 +102,7 @@ def mutants(function: Callable[..., Any]) -> Iterator[tuple[str, Callable[..., A
             tree = ast.parse(textwrap.dedent(inspect.getsource(one))).body[0]
         except (OSError, TypeError, SyntaxError, IndexError):
             continue
-        if not isinstance(tree, ast.FunctionDef):
+        if not isinstance(tree, ast.FunctionDef) or tree.name != one.__name__:  # the file has changed since
             continue
         tree.decorator_list = []
         for said, changed in changes(tree):
