@@ -77,7 +77,7 @@ def outputs_and_references(generator):
     """A right one, a wrong one, a second reference that is right; then several at random."""
     yield [["AH"]], [[["AH"]]]
     yield [["AH", "B"], ["K"]], [[["AH"]], [["K"]]]
-    yield [["AH"], ["K"]], [[["K"]], [["K"]]]  # the reference of the other word
+    yield [["K"], ["K"]], [[["AH"]], [["K"]]]  # the first says what the other word is
     yield [["R", "EH", "D"]], [[["R", "IY", "D"], ["R", "EH", "D"]]]
     yield [["R", "EH"], ["T"]], [[["R", "EH", "D"], ["R", "IY", "D", "Z"]], [["T"], ["D"]]]
     yield [["A", "B", "C", "D"], ["E"], ["F"]], [[["Z"]], [["E"]], [["F"]]]
