@@ -13,6 +13,11 @@ decayed_weight = Question(
         2: "You left the weight where it was. The gradient is 0, but AdamW's decay does not pass through the gradient.",
         2 * 0.95**5_000: "You shrank the weight by the share 0.05 at every step. The formula multiplies the decay "
         "by another number first: which one?",
+        2 - 2 * (1 - 0.004 * 0.05) ** 5_000: "That is what has been lost. The question asks for what is left.",
+        2 * (1 + 0.004 * 0.05) ** 5_000: "You let the weight grow. Which sign has decay in the step?",
+        2 * (1 - 0.004 * 0.05 * 2) ** 5_000: "You count the decay twice, as if it came from the derivative of a "
+        "square. "
+        "AdamW takes the share of the decay times one other number.",
         0: "Two mistakes lead here. Did each step take the share 0.05? By what is the decay multiplied first? Or did "
         "each take the same amount? A share of a smaller weight is a smaller amount.",
         1: "You took 0.0002 away at every step. The decay takes this *share* of what the weight is at the time.",
@@ -46,6 +51,17 @@ smoothing_floor = Question(
         "them has a small probability of its own.",
         _entropy([0.8 + 0.2 / 1_000] + [0.2 / 1_000] * 999) / math.log(2): "The number is right in bits. The question "
         "asks for nats.",
+        -(0.8002 * math.log(0.8002) + 0.0002 * math.log(0.0002)): "You counted a single wrong token. How many of the "
+        "1,000 have that small share?",
+        -(0.8 * math.log(0.8) + 0.2 * math.log(0.0002)): "Very near. You gave the right token 0.8 and spread the whole "
+        "0.2 over the others. The 0.2 is spread over the whole vocabulary: who is in it?",
+        -0.8 * math.log(0.8): "You have a term of the right token alone. The other tokens have a share of the target, "
+        "too, and the right one gets something of it back.",
+        -0.8002 * math.log(0.8002): "You have the term of the right token. What do the other 999 terms add?",
+        _entropy([0.8] + [0.2 / 999] * 999): "Very near. You gave the right token 0.8 and spread the 0.2 over the "
+        "999 others. It is spread over the whole vocabulary: who is in it?",
+        math.log(1_000) / math.log(2): "That is the loss of an even guess, in bits. A model can do better, and the "
+        "question asks for nats.",
         math.log(1_000): "That is the loss of a model that considers all tokens equally likely. A model can do better "
         "than that.",
         _entropy([0.9 + 0.1 / 1_000] + [0.1 / 1_000] * 999): "You used the share of the page. This exercise has a "
@@ -55,7 +71,7 @@ smoothing_floor = Question(
         "distribution of 1,000 probabilities: what is the entropy of that?",
         0.2: "You have the share itself. The loss is a mean of negative logarithms: of which probabilities?",
     },
-    rtol=1e-3,
+    rtol=4e-4,
 )
 
 
@@ -112,6 +128,48 @@ def all_alike(n, d):
 def one_step_too_old(n, d):
     """Every number is too small by the same factor: you counted the newest step as one step old."""
     return [(1 - d) * d ** (n - t + 1) / (1 - d**n) for t in range(1, n + 1)]
+
+
+@shares.mistake
+def in_a_straight_line(n, d):
+    """Your weights rise in a straight line, 1, 2, 3, … Each step of the average multiplies all older ones by the same
+    number: what does that do to them?"""
+    return [2 * k / (n * (n + 1)) for k in range(1, n + 1)]
+
+
+@shares.mistake
+def in_a_line_that_the_decay_tilts(n, d):
+    """Your weights rise in a straight line. Each step of the average multiplies all older ones by the same number: what
+    does that do to them?"""
+    raw = [1 - d * (n - k) / n for k in range(1, n + 1)]
+    return [one / sum(raw) for one in raw]
+
+
+@shares.mistake
+def each_corrected_by_its_own_step(n, d):
+    """You correct each weight by the denominator of its *own* step. The average is corrected once, at the step at which
+    it is used."""
+    return [(1 - d) * d ** (n - k) / (1 - d**k) for k in range(1, n + 1)]
+
+
+@shares.mistake
+def the_decay_for_what_is_new(n, d):
+    """You give the newest step the share d and let the rest keep 1 − d. Which of the two is the larger one on the
+    page?"""
+    return shares(n, 1 - d)
+
+
+@shares.mistake
+def the_start_counted(n, d):
+    """You return one number more: it is the share of the start at 0. The average of the page is corrected, so that the
+    steps have all of it."""
+    return shares(n + 1, d)
+
+
+@shares.mistake
+def the_newest_alone(n, d):
+    """You return the share of the newest step alone. A list is asked for, with one number for each step."""
+    return shares(n, d)[-1]
 
 
 def steps_of_a_trapezoid(_):
@@ -171,6 +229,63 @@ def falls_from_the_warmup_on(t, steps, warmup, cooldown):
 def one_step_early(t, steps, warmup, cooldown):
     """Your cool-down begins and ends one step early: its first step should still have the factor 1."""
     return factor(t, steps, warmup, cooldown) if t < warmup else min(1.0, (steps - t) / (cooldown + 1))
+
+
+@factor.mistake
+def divided_by_no_warmup(t, steps, warmup, cooldown):
+    """Right with a warm-up. A run without one has `warmup` 0, and yours divides by it. Which factor has its first
+    step?"""
+    return t / warmup if warmup == 0 else factor(t, steps, warmup, cooldown)
+
+
+@factor.mistake
+def the_warmup_rises_on(t, steps, warmup, cooldown):
+    """Your warm-up goes on rising after it has ended, beyond 1, and divides by 0 where there is none. What keeps the
+    factor at 1?"""
+    return (t + 1) / warmup * min(1.0, (steps - t) / cooldown)
+
+
+@factor.mistake
+def the_cooldown_from_the_start(t, steps, warmup, cooldown):
+    """You let the factor fall from step `cooldown` on. `cooldown` is how many steps the fall takes, and it ends with
+    the run: at which step does it begin?"""
+    if t < warmup:
+        return factor(t, steps, warmup, cooldown)
+    return 1.0 if t < cooldown else (steps - t) / (steps - cooldown)
+
+
+@factor.mistake
+def the_cooldown_rises(t, steps, warmup, cooldown):
+    """Your cool-down rises: you count the steps of it that are done. The factor has to count those that are left."""
+    start = steps - cooldown
+    return (t - start + 1) / cooldown if t >= max(warmup, start) else factor(t, steps, warmup, cooldown)
+
+
+@factor.mistake
+def cut_to_whole_numbers(t, steps, warmup, cooldown):
+    """Yours divides whole numbers and drops the rest, so that the factor is 0 or 1. Which of Python's two signs for a
+    division keeps the fraction?"""
+    return float(math.floor(factor(t, steps, warmup, cooldown)))
+
+
+@factor.mistake
+def a_share_of_the_whole_run(t, steps, warmup, cooldown):
+    """After the warm-up your factor is the share of the whole run that is left. It stays at 1 until the last `cooldown`
+    steps, and falls within these."""
+    return factor(t, steps, warmup, cooldown) if t < warmup else (steps - t) / steps
+
+
+@factor.mistake
+def half_a_cosine(t, steps, warmup, cooldown):
+    """Your cool-down follows a cosine. A trapezoid has straight sides."""
+    done = max(0.0, (t - steps + cooldown) / cooldown)
+    return factor(t, steps, warmup, cooldown) if t < warmup else 0.5 * (1 + math.cos(math.pi * done))
+
+
+@factor.mistake
+def a_warmup_of_one_step_more(t, steps, warmup, cooldown):
+    """Your warm-up takes one step too many: the last of its `warmup` steps has the factor 1 already."""
+    return min((t + 1) / (warmup + 1), factor(t, steps, 0, cooldown))
 
 
 def directions(_):
@@ -259,3 +374,53 @@ def the_two_exchanged(a, share, rate, step):
     """You have both numbers, and each belongs to the other kind of step. Which of the two looks at how large the
     gradient is?"""
     return steps_needed(a, share, rate, "orthogonal" if step == "gradient" else "gradient")
+
+
+@steps_needed.mistake
+def as_if_it_were_continuous(a, share, rate, step):
+    """You are right about the orthogonal step. For the gradient you use an exponential in the place of a power: that is
+    near where the rate times a² is small, and too few or too many steps where it is not."""
+    return math.ceil(-math.log(share) / (rate * a**2)) if step == "gradient" else math.ceil((1 - share) / rate)
+
+
+@steps_needed.mistake
+def a_share_of_the_loss(a, share, rate, step):
+    """You wait until that share of the *loss* is left, which is the square of the error (or the other way round: you
+    took a root). The exercise asks for a share of the error itself."""
+    return steps_needed(a, share**0.5, rate, step)
+
+
+@steps_needed.mistake
+def the_squared_share(a, share, rate, step):
+    """You wait until the square of that share is left. The exercise asks for a share of the error itself."""
+    return steps_needed(a, share**2, rate, step)
+
+
+@steps_needed.mistake
+def rounded_to_the_nearest(a, share, rate, step):
+    """Your formulas are right, and you rounded to the nearest whole number. After that many steps, sometimes a little
+    more than the wanted share is left."""
+    return round(math.log(share) / math.log(1 - rate * a**2) if step == "gradient" else (1 - share) / rate)
+
+
+@steps_needed.mistake
+def one_step_more(a, share, rate, step):
+    """You are one step too late. Before the first step, all of the error is there: how many steps have been made when
+    you stop?"""
+    return steps_needed(a, share, rate, step) + 1
+
+
+@steps_needed.mistake
+def what_is_left_for_what_is_gone(a, share, rate, step):
+    """You are right about the gradient. With the orthogonal step you wait until that share is *gone*; it is the share
+    that may be left."""
+    return steps_needed(a, share, rate, step) if step == "gradient" else math.ceil(share / rate)
+
+
+@steps_needed.mistake
+def the_gradient_twice_as_large(a, share, rate, step):
+    """You are right about the orthogonal step. Your gradient is twice as large as it is: the loss is *half* the sum of
+    squares."""
+    if step == "gradient" and 2 * rate * a**2 >= 1:
+        return 1
+    return _by(a, share, rate, step, 2 * rate * a**2)
