@@ -155,27 +155,57 @@ def test_what_stands_in_the_prefix_is_not_scored(recipe):
         assert moved[0, scored[0]].tolist() == [one for one, kept in zip(expected, scored[0], strict=True) if kept]
 
 
-def test_the_same_mask_and_the_same_windows_but_for_the_mask(quick_gpt, recipe, monkeypatch, tmp_path):
+@pytest.fixture
+def quick_prefix(quick_gpt, recipe, monkeypatch, tmp_path):
+    """The tuning in short runs, of a model that was trained in a short run."""
     quick_gpt.main()
     prefix = recipe("prefix")
-    monkeypatch.setattr(prefix, "STEPS", 4)
-    monkeypatch.setattr(prefix, "WARM_UP", 1)
-    monkeypatch.setattr(prefix, "SEEDS", (0,))
-    prefix.main()
-    found = json.loads((tmp_path / "trained" / "prefix" / "results.json").read_text())["runs"]
-    assert len(found) == 3 * 2 * 2  # tunings, masks, splits
-    by = {(run["tuned"], run["mask"], run["split"]): run for run in found}
+    changes = {"MILESTONES": (2, 4), "WARM_UP": 1, "SEEDS": (0, 1), "CHECKPOINT": tmp_path / "tuning" / "prefix.json"}
+    for name, value in changes.items():
+        monkeypatch.setattr(prefix, name, value)
+    return prefix
+
+
+def test_the_same_windows_but_for_the_mask(quick_prefix, tmp_path):
+    quick_prefix.main()
+    found = json.loads((tmp_path / "trained" / "prefix" / "results.json").read_text())
+    by = {(run["tuned"], run.get("rate"), run.get("seed", run.get("mask"))): run for run in found["runs"]}
+    assert len(by) == len(found["runs"]) == 2 + 2 * 3  # untuned; of each mask both rates, and one of them again
+    for mask, rate in found["rates"].items():
+        assert rate == min(quick_prefix.RATES, key=lambda rate: by[mask, rate, 0]["validation"][-1])
     model = load(tmp_path / "trained" / "gpt")
-    _, tokens = prefix.load_plays()
-    test = tokens["test"]
-    starts = torch.arange(0, len(test) - 16, 16)
-    rows = test[starts[:, None] + torch.arange(17)]
+    test = quick_prefix.load_plays()[1]["test"]
+    rows = test[torch.arange(0, len(test) - 16, 16)[:, None] + torch.arange(17)]
     with torch.no_grad():
         nats = -model(rows[:, :-1]).log_softmax(-1).gather(2, rows[:, 1:, None])[:, 7:, 0]
-    assert by["no", "causal", "test"]["nats"] == pytest.approx(float(nats.mean()), abs=1e-4)
-    assert by["no", "causal", "test"]["above_causal"] == by["causal", "causal", "test"]["above_causal"] == 0
-    gap = by["prefix", "prefix", "test"]["nats"] - by["causal", "causal", "test"]["nats"]
-    assert by["prefix", "prefix", "test"]["above_causal"] == pytest.approx(gap, abs=1e-4)
+    assert by["no", None, "causal"]["nats"] == pytest.approx(float(nats.mean()), abs=1e-4)
+    for seed in (0, 1):
+        causal, tuned = (by[mask, found["rates"][mask], seed] for mask in ("causal", "prefix"))
+        assert causal["above_causal"] == causal["above_causal_se"] == 0
+        assert tuned["above_causal"] == pytest.approx(tuned["nats"] - causal["nats"], abs=1e-4)
+        assert [len(run["validation"]) for run in (causal, tuned)] == [2, 2]
+
+
+def test_a_tuning_that_was_stopped_goes_on_with_the_next(quick_prefix, monkeypatch, tmp_path):
+    tuned, tune = [], quick_prefix.tune
+
+    def stopping(*arguments):
+        if len(tuned) == 3:
+            raise KeyboardInterrupt
+        tuned.append(arguments[2:])
+        return tune(*arguments)
+
+    monkeypatch.setattr(quick_prefix, "tune", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        quick_prefix.main()
+    monkeypatch.setattr(quick_prefix, "MILESTONES", (2, 3))
+    with pytest.raises(ValueError, match=r"other settings: move it away"):
+        quick_prefix.main()
+    monkeypatch.setattr(quick_prefix, "MILESTONES", (2, 4))
+    monkeypatch.setattr(quick_prefix, "tune", lambda *rest: tuned.append(rest[2:]) or tune(*rest))
+    quick_prefix.main()
+    assert len(tuned) == len(set(tuned)) == 6
+    assert not quick_prefix.CHECKPOINT.exists()
 
 
 def test_models_that_believe_the_same_write_the_same(recipe):
