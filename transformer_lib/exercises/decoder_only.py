@@ -76,6 +76,95 @@ def cross_attention_kept(vocab_size, context_length, d_model, n_layers):
     return gpt_parameters(vocab_size, context_length, d_model, n_layers) + n_layers * (4 * D**2 + 6 * D)
 
 
+@gpt_parameters.mistake
+def norms_without_a_shift(vocab_size, context_length, d_model, n_layers):
+    """Your norms have a gain and no shift, as RMSNorm. LayerNorm learns two vectors."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - (2 * n_layers + 1) * d_model
+
+
+@gpt_parameters.mistake
+def one_norm_in_each_layer(vocab_size, context_length, d_model, n_layers):
+    """You are short of two vectors in each layer. A layer has two sublayers, and each has a norm with a gain and a
+    shift. (Or does the first of the two norms, or the second, have neither in yours?)"""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - 2 * n_layers * d_model
+
+
+@gpt_parameters.mistake
+def both_biases_as_wide_as_the_stream(vocab_size, context_length, d_model, n_layers):
+    """You give both maps of the network a bias as wide as the stream. The first one's output is four times as wide."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - 3 * n_layers * d_model
+
+
+@gpt_parameters.mistake
+def both_biases_as_wide_as_the_network(vocab_size, context_length, d_model, n_layers):
+    """You give both maps of the network a bias as wide as the network. The second one's output is as wide as the
+    stream."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) + 3 * n_layers * d_model
+
+
+@gpt_parameters.mistake
+def no_biases_in_attention(vocab_size, context_length, d_model, n_layers):
+    """You are short of four vectors in each layer. Either the four maps of attention have no biases in yours, or the
+    two norms have neither gain nor shift."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - 4 * n_layers * d_model
+
+
+@gpt_parameters.mistake
+def no_biases_in_the_network(vocab_size, context_length, d_model, n_layers):
+    """The two maps of the network have no biases in yours. Each has one, as long as its output."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - 5 * n_layers * d_model
+
+
+@gpt_parameters.mistake
+def three_maps_of_attention(vocab_size, context_length, d_model, n_layers):
+    """You count the maps to queries, keys, and values. What the heads found is mapped once more before it joins the
+    stream."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - n_layers * (d_model**2 + d_model)
+
+
+@gpt_parameters.mistake
+def one_table_of_pairs(vocab_size, context_length, d_model, n_layers):
+    """You multiply the number of tokens by that of positions, as if each pair had a row of its own. There are two
+    tables, whose rows are added."""
+    D = d_model
+    return (
+        gpt_parameters(vocab_size, context_length, d_model, n_layers)
+        + (vocab_size * context_length - vocab_size - context_length) * D
+    )
+
+
+@gpt_parameters.mistake
+def one_layer_alone(vocab_size, context_length, d_model, n_layers):
+    """You count the parameters of a single layer. There are `n_layers`, each with its own."""
+    return gpt_parameters(vocab_size, context_length, d_model, 1)
+
+
+@gpt_parameters.mistake
+def the_tables_left_out(vocab_size, context_length, d_model, n_layers):
+    """You count the blocks and the last norm. The model has two tables besides, of tokens and of positions."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - (vocab_size + context_length) * d_model
+
+
+@gpt_parameters.mistake
+def the_tokens_left_out(vocab_size, context_length, d_model, n_layers):
+    """The vocabulary makes no difference to yours. The table of the tokens is there once, and the head uses it
+    again."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - vocab_size * d_model
+
+
+@gpt_parameters.mistake
+def a_network_twice_as_wide(vocab_size, context_length, d_model, n_layers):
+    """Your network has one matrix, or is half as wide as it should be. It goes up to four times the width, and down
+    again."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) - 4 * n_layers * d_model**2
+
+
+@gpt_parameters.mistake
+def the_head_has_a_bias(vocab_size, context_length, d_model, n_layers):
+    """You give the head a bias, one number for each token. The tied head has none."""
+    return gpt_parameters(vocab_size, context_length, d_model, n_layers) + vocab_size
+
+
 def texts_to_cut(generator):
     """A text with nothing left over, with one token too few for another window, and longer ones."""
     for n, length in ((3, 2), (4, 2), (5, 2), (9, 4), (12, 4), (30, 7)):
@@ -136,6 +225,59 @@ def the_border_is_never_asked_for(tokens, length):
     return windows[:, :-1], windows[:, 1:]
 
 
+@inputs_and_targets.mistake
+def the_last_window_left_out(tokens, length):
+    """Your last window is missing, though its last answer is in the text. For n windows you need n times the length,
+    and one token more: how many fit?"""
+    n = max(0, (len(tokens) - 1) // length - 1) * length
+    return tokens[:n].reshape(-1, length), tokens[1 : n + 1].reshape(-1, length)
+
+
+@inputs_and_targets.mistake(filler={"0": 0, "−1": -1, "−100": -100})
+def what_is_left_over_filled_up(tokens, length, *, filler):
+    """You fill the last window up with {filler}. What does not fill a whole window is to be left out."""
+    n = -(-(len(tokens) - 1) // length) * length
+    filled = torch.cat([tokens, tokens.new_full((n + 1 - len(tokens),), filler)])
+    return filled[:-1].reshape(-1, length), filled[1:].reshape(-1, length)
+
+
+@inputs_and_targets.mistake
+def the_end_wraps_around(tokens, length):
+    """You have one window too many where the tokens just fill it: its last target is the first token of the text. What
+    comes after the last token is not known, so that it can be read by no window."""
+    n = len(tokens) // length * length
+    return tokens[:n].reshape(-1, length), tokens.roll(-1)[:n].reshape(-1, length)
+
+
+@inputs_and_targets.mistake
+def windows_that_overlap(tokens, length):
+    """Your windows begin at every token, so that the same question is asked `length` times. Each token is to be asked
+    for once: where does the next window begin?"""
+    return tokens[:-1].unfold(0, length, 1), tokens[1:].unfold(0, length, 1)
+
+
+@inputs_and_targets.mistake
+def in_one_row(tokens, length):
+    """You shift the tokens by one and do not cut them. The exercise asks for windows of `length` tokens, one in each
+    row."""
+    n = (len(tokens) - 1) // length * length
+    return tokens[:n], tokens[1 : n + 1]
+
+
+@inputs_and_targets.mistake
+def read_down_the_columns(tokens, length):
+    """Your text runs down the columns. A window is a row, of tokens that follow one another."""
+    n = (len(tokens) - 1) // length * length
+    return tokens[:n].reshape(length, -1).T, tokens[1 : n + 1].reshape(length, -1).T
+
+
+@inputs_and_targets.mistake
+def two_places_on(tokens, length):
+    """Your targets are two places on. What a position is asked for is the very next token."""
+    n = max(0, (len(tokens) - 2) // length) * length
+    return tokens[:n].reshape(-1, length), tokens[2 : n + 2].reshape(-1, length)
+
+
 def weights_on_repeats(generator):
     """Causal weights of one head and of several on a string of 2 to 5 tokens, twice."""
     for n_heads, period in ((1, 2), (1, 3), (2, 4), (3, 5)):
@@ -176,6 +318,88 @@ def one_number_for_all(weights, period):
     """You average over the heads too, and then nobody can say which of them it is. One number for each head is
     asked."""
     return induction_score(weights, period).mean()
+
+
+def _places(period, first=None, last=None):
+    return torch.arange(period if first is None else first, 2 * period if last is None else last)
+
+
+@induction_score.mistake
+def how_often_it_is_the_largest(weights, period):
+    """You count how often that key gets the largest weight. The exercise asks for the weight itself, on average."""
+    t = _places(period)
+    return (weights[:, t].argmax(dim=-1) == t - period + 1).double().mean(dim=-1)
+
+
+@induction_score.mistake
+def queries_and_keys_exchanged(weights, period):
+    """You exchanged the two axes: a row is a query and a column is a key, and the query comes later in the text."""
+    t = _places(period)
+    return weights[:, t - period + 1, t].mean(dim=-1)
+
+
+@induction_score.mistake
+def all_of_the_first_round(weights, period):
+    """You add up all the weight that the second round gives to the first. Which one of its keys has what comes next?"""
+    return weights[:, period:, :period].sum(dim=-1).mean(dim=-1)
+
+
+@induction_score.mistake
+def the_token_before_the_copy(weights, period):
+    """You look at the token *before* the earlier copy. What came next stands one place after it."""
+    t = _places(period, period + 1)
+    return weights[:, t, t - period - 1].mean(dim=-1)
+
+
+@induction_score.mistake
+def two_after_the_copy(weights, period):
+    """You look two places behind the earlier copy. What came next stands one place after it."""
+    t = _places(period)
+    return weights[:, t, t - period + 2].mean(dim=-1)
+
+
+@induction_score.mistake(mean={"first": 0, "last": -1})
+def the_axes_left_to_the_default(weights, period, *, mean):
+    """Your diagonal, whose mean you take over the {mean} axis, runs over the wrong axes: `diagonal` takes the first two
+    unless you say otherwise, and here they are heads and queries."""
+    return weights.diagonal(1 - period).mean(dim=mean)
+
+
+@induction_score.mistake
+def a_sum(weights, period):
+    """Your score grows with the period. To compare heads, and texts, take a mean over the queries."""
+    return induction_score(weights, period) * period
+
+
+@induction_score.mistake
+def the_largest_weight(weights, period):
+    """You take the largest weight of all queries. The exercise asks for their mean."""
+    t = _places(period)
+    return weights[:, t, t - period + 1].amax(dim=-1)
+
+
+@induction_score.mistake
+def the_first_query_left_out(weights, period):
+    """You leave out the first query of the second round. It stands at position `period`, and its token has been there
+    before, at position 0."""
+    t = _places(period, period + 1)
+    return weights[:, t, t - period + 1].mean(dim=-1)
+
+
+@induction_score.mistake
+def the_last_query_left_out(weights, period):
+    """You leave out the last query. What follows its token in the first round is the first token of the second, and
+    that has been read by then: it counts as well."""
+    t = _places(period, last=2 * period - 1)
+    return weights[:, t, t - period + 1].mean(dim=-1)
+
+
+@induction_score.mistake
+def the_token_just_before(weights, period):
+    """You look at the token just before each query. A head of induction looks one whole round back, and one place
+    on."""
+    t = _places(period)
+    return weights[:, t, t - 1].mean(dim=-1)
 
 
 def tables(generator):
@@ -235,6 +459,31 @@ def scaled_by_the_root(D, s, p):
     return D**0.5 * s**2 / (s**2 + p**2) ** 0.5
 
 
+@own_logit.mistake
+def the_tables_exchanged(D, s, p):
+    """You have the two deviations exchanged. The head compares with the table of the tokens: which of the two letters
+    belongs to it?"""
+    return D * p**2 / (s**2 + p**2) ** 0.5
+
+
+@own_logit.mistake
+def for_equal_tables(D, s, p):
+    """That is right where both tables have the same deviation. What does the norm divide by when they differ?"""
+    return D * s / 2**0.5
+
+
+@own_logit.mistake
+def a_mean_for_the_sum(D, s, p):
+    """D makes no difference to yours. A dot product *adds* D products, and does not average them."""
+    return s**2 / (s**2 + p**2) ** 0.5
+
+
+@own_logit.mistake
+def the_stream_alone(D, s, p):
+    """You divide by the deviation of the position's row alone. The stream is the sum of two rows."""
+    return D * s**2 / p
+
+
 cache_bytes = Question(
     "14.cache_bytes",
     37_748_736,
@@ -243,8 +492,12 @@ cache_bytes = Question(
     mistakes={
         18_874_368: "Half of it. Keys and values are both kept; or did a number of 16 bits take one byte?",
         75_497_472: "Twice too much: 16 bits are two bytes, and there are two things to keep, keys and values.",
+        56_623_104: "You keep the queries as well. A later token asks with its own query, and never with an old one.",
+        301_989_888: "Those are bits. A byte has eight of them.",
+        37.748736: "That is in megabytes. The question asks for bytes.",
         36: "That is in MiB. The question asks for bytes.",
-        3_145_728: "That is one layer's. Each layer has keys and values of its own.",
+        3_145_728: "That is one layer's, or one head's. There are twelve of each: which of the two had you counted "
+        "already?",
         452_984_832: "You count each head as wide as the model. The twelve heads share the 768 features.",
         36_864: "That is one token's. The whole context is to be kept.",
         201_326_592: "You kept the attention weights, a number for each pair of tokens. Those are made anew at each "

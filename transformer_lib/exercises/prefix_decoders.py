@@ -17,6 +17,7 @@ questions = Question(
         79: "You count the positions whose answers are in full view.",
         80: "That is the prefix. What follows it is to be predicted.",
         128: "That is a causal decoder's. Inside the prefix a position has seen what comes next.",
+        81: "That is the prefix, and one more. What follows it is to be predicted, and what stands in it is seen.",
         127: "Inside the prefix a position has seen what comes next, so it cannot be asked.",
         50: "One too many: the last position but one of the prefix has seen the prefix's last token.",
     },
@@ -82,6 +83,46 @@ def zeros_averaged_in(nats, prefix_lengths):
     return (nats * _after(nats, prefix_lengths, -1)).mean()
 
 
+@suffix_loss.mistake
+def the_last_position_left_out(nats, prefix_lengths):
+    """You leave out the last position of the window. Its target is the token after the window, and `nats` holds what it
+    cost."""
+    scored = _after(nats, prefix_lengths, -1)
+    scored[:, -1] = False
+    return nats[scored].mean() if scored.any() else torch.tensor(torch.nan)
+
+
+@suffix_loss.mistake(which={"longest": max, "shortest": min})
+def one_prefix_for_all(nats, prefix_lengths, *, which):
+    """You use the {which} prefix for all rows. Each row has its own."""
+    return nats[:, which(prefix_lengths.tolist()) - 1 :].mean()
+
+
+@suffix_loss.mistake
+def a_sum(nats, prefix_lengths):
+    """You add the losses up. Asked is their mean, so that long suffixes and short ones can be compared."""
+    return nats[_after(nats, prefix_lengths, -1)].sum()
+
+
+@suffix_loss.mistake
+def one_for_each_row(nats, prefix_lengths):
+    """You return one number for each row. Asked is one for the batch: the mean over all targets."""
+    scored = _after(nats, prefix_lengths, -1)
+    return (nats * scored).sum(dim=1) / scored.sum(dim=1)
+
+
+@suffix_loss.mistake
+def divided_by_the_rows(nats, prefix_lengths):
+    """You divide by the number of rows. Asked is the mean over all targets that are scored: how many are there?"""
+    return (nats * _after(nats, prefix_lengths, -1)).sum() / len(nats)
+
+
+@suffix_loss.mistake
+def the_first_answer_alone(nats, prefix_lengths):
+    """You score the first token after each prefix and no more. All that follow are to be written as well."""
+    return nats[torch.arange(len(nats)), prefix_lengths - 1].mean()
+
+
 def measured_gaps(generator):
     """Decided above 0, still moving, close to 0, decided below, and many seeds."""
     yield ([[0.5, 0.11], [0.5, 0.09]],)
@@ -89,6 +130,7 @@ def measured_gaps(generator):
     yield ([[0.0, 0.02], [0.0, -0.02], [0.0, 0.01]],)
     yield ([[0.05, -0.101], [-0.1, -0.099], [-0.1, -0.1]],)
     yield ([[-0.1, -0.101, -0.101], [-0.1, -0.099, -0.099], [-0.3, -0.1, -0.1]],)
+    yield ([[0.3, 0.1, 0.1], [0.3, 0.11, 0.11], [0.31, 0.09, 0.09]],)
     yield ([[0.1, 0.03], [0.1, 0.09], [0.1, 0.15], [0.1, 0.21]],)
     yield ([[0.12, 0.04], [0.12, 0.09], [0.12, 0.14], [0.12, 0.19]],)
     yield ([[0.01, 0.1], [0.01, 0.14], [0.01, 0.06], [0.01, 0.1], [0.5, 0.1]],)
@@ -156,3 +198,54 @@ def negative_gaps_are_never_decided(gaps):
 def the_answer_turned_round(gaps):
     """You return True where the comparison is decided. The function is called undecided: when is it time to go on?"""
     return not undecided(gaps)
+
+
+def _spread(numbers):
+    """The standard error of a mean."""
+    mean, n = sum(numbers) / len(numbers), len(numbers)
+    return (sum((x - mean) ** 2 for x in numbers) / (n - 1) / n) ** 0.5
+
+
+@undecided.mistake
+def compared_with_the_first(gaps):
+    """You compare the last gap with the *first* one. It has surely moved since then; what counts is whether it still
+    moves: with which one does it have to be compared?"""
+    mean, _, error = _facts(gaps)
+    return abs(mean) <= 2 * error or abs(mean - sum(row[0] for row in gaps) / len(gaps)) > 2 * error
+
+
+@undecided.mistake
+def seeds_and_measurements_exchanged(gaps):
+    """You take the rows for measurements and the columns for seeds. Each row of `gaps` belongs to one seed."""
+    now, before = gaps[-1], gaps[-2]
+    mean, error = sum(now) / len(now), _spread(now)
+    return abs(mean) <= 2 * error or abs(mean - sum(before) / len(before)) > 2 * error
+
+
+@undecided.mistake
+def undecided_at_rest(gaps):
+    """You turned the second condition round: a gap that has *come to rest* is undecided to yours. One that still moves
+    is."""
+    mean, moved, error = _facts(gaps)
+    return abs(mean) <= 2 * error or abs(moved) <= 2 * error
+
+
+@undecided.mistake
+def undecided_far_from_zero(gaps):
+    """You turned the first condition round: a gap *far* from 0 is undecided to yours. One that is near 0 is."""
+    mean, moved, error = _facts(gaps)
+    return abs(mean) > 2 * error or abs(moved) > 2 * error
+
+
+@undecided.mistake
+def one_error_for_two(gaps):
+    """You allow one standard error. Two were asked for."""
+    mean, moved, error = _facts(gaps)
+    return abs(mean) <= error or abs(moved) > error
+
+
+@undecided.mistake
+def the_sign_of_the_move(gaps):
+    """You compare the move with its sign. A gap that still *falls* has not come to rest either."""
+    mean, moved, error = _facts(gaps)
+    return abs(mean) <= 2 * error or moved > 2 * error

@@ -1,6 +1,8 @@
 """Exercises of chapter 13: how far off a pronunciation is, how a search ranks what it finds, what a model needs."""
 
 import math
+from collections import Counter
+from difflib import SequenceMatcher
 
 from transformer_lib.exercises.engine import Question, exercise
 from transformer_lib.metrics import edit_distance as distance
@@ -20,6 +22,7 @@ def pairs_of_sequences(generator):
     yield ["AE", "K", "T"], ["K", "AE", "T"]
     for _ in range(4):
         yield generator.integers(4, size=7).tolist(), generator.integers(4, size=6).tolist()
+    yield generator.integers(4, size=5).tolist(), generator.integers(4, size=8).tolist()
 
 
 @exercise("13.edit_distance", inputs=pairs_of_sequences)
@@ -71,6 +74,90 @@ def divided_by_the_length(a, b):
     """The distance is right, and then you divide it by a length. A rate is made of many words together, so the division
     comes last: return the number of edits."""
     return distance(a, b) / max(len(b), 1)
+
+
+@edit_distance.mistake
+def neighbors_exchanged_in_one_edit(a, b):
+    """You let two neighbors change places in one edit. Here there are three kinds of edit, an insertion, a deletion,
+    and a replacement: how many of these does an exchange take?"""
+    d = [[i + j if i * j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            d[i][j] = min(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]))
+            if i > 1 and j > 1 and a[i - 2] == b[j - 1] and a[i - 1] == b[j - 2]:
+                d[i][j] = min(d[i][j], d[i - 2][j - 2] + 1)
+    return d[-1][-1]
+
+
+@edit_distance.mistake
+def stretches_counted(a, b):
+    """You count the stretches in which the two differ, however long they are. An edit changes one symbol."""
+    return sum(kind != "equal" for kind, *_ in SequenceMatcher(None, a, b, autojunk=False).get_opcodes())
+
+
+@edit_distance.mistake(counted={"the larger of the two numbers": max, "both numbers together": sum})
+def what_is_left_over(a, b, *, counted):
+    """You count what one has and the other has not, {counted}, wherever it stands. *act* and *cat* have the same
+    letters and are two edits apart."""
+    ours, theirs = Counter(a), Counter(b)
+    return counted([sum((ours - theirs).values()), sum((theirs - ours).values())])
+
+
+@edit_distance.mistake
+def decided_on_the_way(a, b):
+    """You walk through both once and decide at each difference what to skip. The best choice there depends on what
+    comes later: what would have to be tried besides?"""
+    i = j = edits = 0
+    while i < len(a) and j < len(b):
+        if a[i] != b[j]:
+            edits += 1
+        left = (len(a) - i) - (len(b) - j) if a[i] != b[j] else 0
+        i, j = i + (left >= 0), j + (left <= 0)
+    return edits + (len(a) - i) + (len(b) - j)
+
+
+@edit_distance.mistake(end={"first": 1, "last": 0})
+def a_place_never_compared(a, b, *, end):
+    """The {end} symbols of the two are never compared. The table has one row more than the first list has symbols, and
+    one column more than the second: cell (i, j) is about the first i and the first j of them."""
+    if not a or not b:
+        return len(a) + len(b)
+    return distance(a[1:], b[1:]) if end else distance(a[:-1], b[:-1])
+
+
+@edit_distance.mistake
+def lengths_compared(a, b):
+    """You compare lengths. Two lists of the same length may differ at every place."""
+    return abs(len(a) - len(b))
+
+
+@edit_distance.mistake(edit={"insertions": 1, "deletions": 0})
+def one_kind_of_edit_forgotten(a, b, *, edit):
+    """Your table has no {edit}. A cell is reached in three ways: from the left, from above, and across."""
+    d = [[i + j if i * j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            d[i][j] = d[i - 1][j - 1] + (a[i - 1] != b[j - 1])
+            d[i][j] = min(d[i][j], (d[i - 1][j] if edit else d[i][j - 1]) + 1)
+    return d[-1][-1]
+
+
+@edit_distance.mistake
+def what_they_share(a, b):
+    """You count what the two share in order, the longest common subsequence. The exercise asks what it costs to turn
+    one into the other."""
+    return (len(a) + len(b) - _without_replacements(a, b)) // 2
+
+
+def _without_replacements(a, b):
+    """The edits if there were only insertions and deletions."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        new = [i]
+        for j, y in enumerate(b, 1):
+            new.append(row[j - 1] if x == y else min(row[j], new[-1]) + 1)
+        row = new
+    return row[-1]
 
 
 def outputs_and_references(generator):
@@ -128,6 +215,55 @@ def in_percent(outputs, references):
     return 100 * error_rates(outputs, references).sequence_error_rate
 
 
+@word_error_rate.mistake
+def the_references_of_any_word(outputs, references):
+    """You accept an output that is the reference of *another* word. Each output has its own list of references."""
+    known = [r for right in references for r in right]
+    return sum(output not in known for output in outputs) / len(outputs)
+
+
+@word_error_rate.mistake
+def the_right_length(outputs, references):
+    """You compare lengths. An output is right if it *is* one of its references, symbol by symbol."""
+    pairs = zip(outputs, references, strict=True)
+    return sum(len(output) not in map(len, right) for output, right in pairs) / len(outputs)
+
+
+@word_error_rate.mistake
+def not_divided(outputs, references):
+    """You count the wrong words. The exercise asks for their share."""
+    return round(error_rates(outputs, references).sequence_error_rate * len(outputs))
+
+
+@word_error_rate.mistake
+def compared_with_the_list(outputs, references):
+    """Every word is wrong to yours. You compare an output with the *list* of its references, and the two are never the
+    same: it has to be one of those in it."""
+    return sum(output != right for output, right in zip(outputs, references, strict=True)) / len(outputs)
+
+
+@word_error_rate.mistake
+def divided_by_the_references(outputs, references):
+    """You divide by the number of all references. A word with two pronunciations is still one word."""
+    wrong = error_rates(outputs, references).sequence_error_rate * len(outputs)
+    return wrong / sum(map(len, references))
+
+
+@word_error_rate.mistake
+def phonemes_in_any_order(outputs, references):
+    """You compare which phonemes occur, in any order. An output is right if it is one of its references, place by
+    place."""
+    pairs = zip(outputs, references, strict=True)
+    return sum(sorted(output) not in map(sorted, right) for output, right in pairs) / len(outputs)
+
+
+@word_error_rate.mistake
+def every_reference_that_differs(outputs, references):
+    """You count each reference that an output differs from. One that equals the output suffices to make it right."""
+    pairs = [(output, r) for output, right in zip(outputs, references, strict=True) for r in right]
+    return sum(output != r for output, r in pairs) / len(pairs)
+
+
 longer_wins = Question(
     "13.longer_wins",
     math.log(5 / 4) / math.log(12 / 9),
@@ -138,6 +274,15 @@ longer_wins = Question(
         math.log(5 / 4)
         / math.log(7 / 4): "You divided by a power of the length itself. The formula first adds 5 to each "
         "length, so that one token more or less matters little when there are few.",
+        math.log(5 / 4) / math.log(2): "Your two lengths have the ratio 2. The formula adds 5 to both and divides both "
+        "by 6: which ratio is left of the two?",
+        math.log(5 / 4): "That is the logarithm of the ratio of the two log-probabilities. Which number times which "
+        "other logarithm is as large?",
+        math.log(4 / 3): "That is the logarithm of the ratio of the two lengths. The exponent stands before it: what "
+        "is "
+        "their product to equal?",
+        math.log(7 / 4) / math.log(5 / 4): "You have the two logarithms the wrong way around, and the lengths without "
+        "the 5 that the formula adds.",
         0.6: "That is the exponent of the page. With it, which of the two wins? The question asks where they tie.",
         -math.log(5 / 4)
         / math.log(12 / 9): "The size is right and the sign is not. Which of the two quotients did you turn over?",
@@ -165,6 +310,13 @@ split_by_pairs = Question(
         15: "That counts the words of which at least one pronunciation is in the test set. Both on the same side is "
         "harmless.",
         20: "Some pairs land on the same side by luck. For one word: how likely are two coins to differ?",
+        60: "That is half of all pronunciations, which go to testing. The question asks for words that are on both "
+        "sides.",
+        0.1: "That is a share of the hundred words. The question asks how many words.",
+        0.25: "That is a chance for one word with two pronunciations, and of one of two orders. How many such words "
+        "are "
+        "there?",
+        80: "Those are the words with one pronunciation, which cannot be on both sides.",
         40: "You count pronunciations. The question asks for words.",
         50: "That is half of all words. Eighty of them have a single pronunciation, which cannot be on both sides.",
         0.5: "That is the chance for one word with two pronunciations. How many such words are there?",
@@ -188,6 +340,8 @@ phoneme_error_rate = Question(
         round(
             5 / 9, 9
         ): "You compared place by place, so that the W made everything after it wrong. How many edits does it take?",
+        8 / 9: "That is the share that is right. An error rate is 0 for a perfect model.",
+        9: "That is how many phonemes the references have. How many edits does it take, for each of them?",
         100 / 9: "In percent, yes. Answer with the share, a number between 0 and 1.",
     },
 )
@@ -204,6 +358,14 @@ encoder_vectors = Question(
         48_000: "You halve the samples. The spectrogram comes first, and makes one column of many samples.",
         1500: "So many it reads in any case, since the sound is filled up with silence to 30 seconds. How many of "
         "them are the voice?",
+        50: "That is what one second becomes. How many seconds are there?",
+        24_000: "Either you count the 80 bands, which together become one vector, or you halve the samples twice. What "
+        "does the spectrogram make of the samples of each 10 ms?",
+        3_000: "Those are the columns of a whole spectrogram of 30 seconds. How many stand for the voice, and what "
+        "does "
+        "the second convolution do to their number?",
+        6: "Those are the seconds. How many vectors has each?",
+        100: "Those are the columns of one second. Two convolutions come after them, and there are six seconds.",
         150: "You halve twice. Only the second of the two convolutions leaves places out.",
         240: "You divide by the window, 25 ms, but windows overlap. A new one begins every 10 ms.",
     },
@@ -218,8 +380,11 @@ def pronunciations_with_letters_hidden(generator):
     yield ["TH", "AO", "T"], [["T", "AO", "T"], ["TH", "OW", "T"], ["TH", "AO", "T"], ["S", "AH"], []]
     yield ["R", "EH", "K"], [["W", "R", "EH", "K"], ["R", "EH", "K"], ["W", "R", "EH", "K", "S"]]
     for _ in range(2):
-        whole = generator.integers(4, size=6).tolist()
-        yield whole, [generator.integers(4, size=int(generator.integers(3, 8))).tolist() for _ in range(5)]
+        yield _phonemes(generator, 6), [_phonemes(generator, int(generator.integers(3, 8))) for _ in range(5)]
+
+
+def _phonemes(generator, n):
+    return [("AA", "AE", "K", "S")[i] for i in generator.integers(4, size=n)]
 
 
 @exercise("13.letter_effects", inputs=pronunciations_with_letters_hidden)
@@ -264,3 +429,50 @@ def the_mean_of_all(whole, hidden):
 def divided_by_the_phonemes(whole, hidden):
     """You divide by the length of the word. That is useful for comparing words, but the lab asks for edits."""
     return [distance(one, whole) / len(whole) for one in hidden]
+
+
+@letter_effects.mistake
+def the_sum_of_all(whole, hidden):
+    """You add the edits of all letters up. The question is which of them matter: return one number for each."""
+    return sum(distance(one, whole) for one in hidden)
+
+
+@letter_effects.mistake
+def a_replacement_costs_two(whole, hidden):
+    """A phoneme that becomes another costs you 2, as if it were deleted and one inserted. In the chapter's distance a
+    replacement is one edit."""
+    return [_without_replacements(one, whole) for one in hidden]
+
+
+@letter_effects.mistake
+def letters_of_the_phonemes(whole, hidden):
+    """You join the phonemes to one text and count its letters. AH is one phoneme and two letters: compare the lists as
+    they are."""
+    return [distance("".join(one), "".join(whole)) for one in hidden]
+
+
+@letter_effects.mistake
+def only_which_places(whole, hidden):
+    """You return which letters matter. The lab asks by how much each of them does: a number for each, 0 where nothing
+    changes."""
+    return [i for i, one in enumerate(hidden) if one != whole]
+
+
+@letter_effects.mistake
+def the_whole_word_too(whole, hidden):
+    """You begin with the distance of the whole word from itself, which is 0. The list has one number for each
+    letter."""
+    return [0, *(distance(one, whole) for one in hidden)]
+
+
+@letter_effects.mistake
+def in_any_order(whole, hidden):
+    """You compare which phonemes occur, in any order. Where they stand counts as well: which distance does the chapter
+    use?"""
+    return [sum(((Counter(one) - Counter(whole)) + (Counter(whole) - Counter(one))).values()) for one in hidden]
+
+
+@letter_effects.mistake
+def the_largest_effect(whole, hidden):
+    """You return the letter, or the number, that stands out. Return the edits of each letter, all of them."""
+    return max(distance(one, whole) for one in hidden)
