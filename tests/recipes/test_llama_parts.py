@@ -143,6 +143,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_training(quick, monkeypatc
         (name, seed) for name in ("GPT", "RoPE") for seed in range(3)
     ]
     assert all(len(one["bits"]) == 2 for one in found["runs"])
+    assert {(one["variant"], one["rate"]) for one in found["controls"]} == {("GPT", 0.5)}
     by = {one["variant"]: one for one in found["runs"]}
     assert len(by["GPT"]["far"]) == 2 and len(by["RoPE"]["far"]) == 4  # a table ends where training did
     assert set(found["step_seconds"]) == set(quick.VARIANTS)

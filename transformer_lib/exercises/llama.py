@@ -53,6 +53,13 @@ def the_length(x, weight, eps):
 
 
 @rms_norm.mistake
+def the_length_over_the_width(x, weight, eps):
+    """You divide by the length over the width. The mean of the *squares* is taken first, and its root afterward, so the
+    width belongs under the root."""
+    return weight * x / (x.square().sum(dim=-1, keepdim=True).sqrt() / x.shape[-1] + eps)
+
+
+@rms_norm.mistake
 def all_tokens_together(x, weight, eps):
     """One size for all tokens: yours lets them see each other. Each vector is divided by its own."""
     return weight * x / torch.sqrt(x.square().mean() + eps)
@@ -148,7 +155,7 @@ def share_heads(key, n_heads):
 
 @share_heads.mistake
 def tiled(key, n_heads):
-    """Yours go round: 0, 1, 2, 0, 1, 2. Neighbouring query heads share a key head: 0, 0, 0, 1, 1, 1. The shapes are
+    """Yours go round: 0, 1, 2, 0, 1, 2. Neighboring query heads share a key head: 0, 0, 0, 1, 1, 1. The shapes are
     the same, no error is raised, and every trained group asks the wrong head."""
     return key.repeat(n_heads // len(key), 1, 1)
 
@@ -190,6 +197,9 @@ cache_bytes = Question(
         6_291_456: "That is one layer's. Each layer has keys and values of its own.",
         62_914_560: "You keep one head. Three query heads share one, and there are nine.",
         23_040: "That is one token's. The whole context is to be kept.",
+        1_509_949_440: "Those are bits. Eight of them make a byte.",
+        1_132_462_080: "Six times too much: you count nine key heads and numbers of 32 bits. How many key heads does "
+        "SmolLM2 have, and how many bytes are 16 bits?",
         1_698_693_120: "You count each key head as wide as the model. It is as wide as a query head.",
     },
 )
@@ -221,6 +231,8 @@ kept_pairs = Question(
         42: "Turns or radians? A whole turn is 2π radians.",
         44: "You count down to one radian. The limit is four whole turns, and a turn is 2π radians.",
         38: "You count turns in the longer context. What counts is the length that the model was trained on before.",
+        41: "You took a base of 10,000, which is the first model's. The task gives a base of 500,000.",
+        33: "You took SmolLM2's base of 100,000. The task gives a base of 500,000.",
         57: "The exponent is i/64, so that the slowest pair has nearly the base itself; you have half of it.",
         64: "Not all of them: slow pairs are slowed down.",
         6: "Between one turn and four: these are the pairs that are blended.",
@@ -292,6 +304,13 @@ def sixteen_steps(block):
     """You divide the range by 16. There are sixteen places, and from the first to the last there are fewer steps."""
     q, d, m = _by(block, np.ptp(block) / 16, block.min())
     return np.minimum(q, 15), d, m
+
+
+@quantize.mistake
+def sixteen_steps_and_a_place_too_many(block):
+    """You divide the range by 16, so that the largest weight comes out as 16, which does not fit into four bits. From
+    the first of sixteen places to the last there are fewer steps."""
+    return _by(block, np.ptp(block) / 16, block.min())
 
 
 @quantize.mistake

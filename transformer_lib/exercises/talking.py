@@ -92,6 +92,27 @@ def opened_after_a_user_only(messages):
     return _turns(messages) + opened
 
 
+@chat_prompt.mistake
+def line_ends_between_turns_only(messages):
+    """You join the turns with line ends, so the last one has none behind it. A line end stands after *every* turn, also
+    before the turn that is opened."""
+    return _turns(messages).removesuffix("\n") + "<|im_start|>assistant\n"
+
+
+@chat_prompt.mistake
+def the_usual_system_turn_added(messages):
+    """You add the system turn of SmolLM2, as its template does. Here no turn is added to those that are given."""
+    usual = {"role": "system", "content": "You are a helpful AI assistant named SmolLM, trained by Hugging Face"}
+    added = [] if messages[0]["role"] == "system" else [usual]
+    return chat_prompt.reference([*added, *messages])
+
+
+@chat_prompt.mistake
+def a_space_in_place_of_the_line_end(messages):
+    """After the opened role you put a space. A line end stands there, as after every role."""
+    return _turns(messages) + "<|im_start|>assistant "
+
+
 turns = Question(
     "16a.turns",
     5,
