@@ -2,10 +2,11 @@
 
 A sequence is n items, each a name and a value, and then one name; the answer is its value. One layer of one head reads
 it, with softmax attention (which keeps all n keys and values) or with linear attention (Katharopoulos et al. 2020),
-which keeps a matrix of d x d numbers and a vector of d, however many items there were. Each model, of one kind, d and
-n, is trained at every rate of RATES, or until one gets practically all validation items right; the one with the best
-mean on them is scored on others. Some are trained once more for three times as many steps, to see whether time was
-what they lacked.
+which keeps a matrix of d x d numbers and a vector of d, however many items there were. Squared attention is linear
+attention whose features are all products of two: it has the same weights to train, and only its state is larger, by a
+factor of d. Each model, of one kind, d and n, is trained at every rate of RATES, or until one gets practically all
+validation items right; the one with the best mean on them is scored on others. Some are trained once more for three
+times as many steps, to see whether time was what they lacked.
 
 Writes trained/recall/results.json: the rate and the accuracy of each seed by kind, width d and number of items n.
 Minutes on one core.
@@ -29,9 +30,11 @@ SEEDS = 3
 NAMES, VALUES = 64, 16
 MODELS = {  # kind and width, and the numbers of items it is trained for
     ("softmax", 16): (16, 64),
+    ("softmax", 8): (16, 64),
     ("linear", 8): (16,),
     ("linear", 16): (4, 8, 16, 32, 64),
     ("linear", 32): (16,),
+    ("squared", 16): (16,),
 }
 STEPS, BATCH, RATES = 1500, 64, (1e-2, 3e-2, 3e-3)
 ENOUGH = 0.999  # a model that is so often right needs no other rate
@@ -40,18 +43,36 @@ SCORED = 4000
 VALIDATION, TEST = SEEDS, SEEDS + 1  # seeds of the items that a rate is chosen by, and of those that are scored
 
 
-def linear_attention(query: Tensor, key: Tensor, value: Tensor, mask: object = None, *, dropout: float = 0.0) -> Tensor:
-    """What `attention` is with phi(q) . phi(k) for exp(q . k / sqrt(d)), phi(x) = elu(x) + 1; all keys in view."""
-    query, key = F.elu(query) + 1, F.elu(key) + 1
-    state = key.mT @ value  # (…, d, d): all that is kept of the items
-    return query @ state / (query @ key.sum(dim=-2)[..., None])
+def one_each(x: Tensor) -> Tensor:
+    """As many features as there were: elu(x) + 1 (Katharopoulos et al. 2020)."""
+    return F.elu(x) + 1
+
+
+def products(x: Tensor) -> Tensor:
+    """All products of two features (…, d * d), so that phi(q) . phi(k) is (q . k)^2 / d."""
+    return (x[..., :, None] * x[..., None, :]).flatten(-2) / x.shape[-1] ** 0.5
+
+
+def attention_by(phi: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """What `attention` is with phi(q) . phi(k) for exp(q . k / sqrt(d)); all keys in view."""
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, mask: object = None, *, dropout: float = 0.0) -> Tensor:
+        query, key = phi(query), phi(key)
+        state = key.mT @ value  # (…, features, d): all that is kept of the items
+        return query @ state / (query @ key.sum(dim=-2)[..., None]).clamp(min=1e-6)
+
+    return attend
+
+
+linear_attention = attention_by(one_each)
+squared_attention = attention_by(products)
 
 
 class Recall(nn.Module):
     """From names and values (B, n) and one name (B,) to the logits of its value, by one head of width d.
 
     Args:
-        kind: "softmax" or "linear".
+        kind: "softmax", "linear", or "squared".
         d: Features of an item, and of the head.
     """
 
@@ -60,8 +81,8 @@ class Recall(nn.Module):
         self.names, self.values = nn.Embedding(NAMES, d), nn.Embedding(VALUES, d)
         self.asked = nn.Embedding(NAMES, d)
         self.attention = MultiHeadAttention(d, 1)
-        if kind == "linear":
-            self.attention.attend = linear_attention
+        if kind != "softmax":
+            self.attention.attend = {"linear": linear_attention, "squared": squared_attention}[kind]
         self.answer = nn.Sequential(nn.Linear(d, 4 * d), nn.GELU(), nn.Linear(4 * d, VALUES))
 
     def forward(self, names: Tensor, values: Tensor, asked: Tensor) -> Tensor:

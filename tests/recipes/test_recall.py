@@ -35,12 +35,21 @@ def test_linear_attention_is_what_reading_the_items_one_by_one_leaves(recall):
             torch.testing.assert_close(out, query @ state / (query @ size))
 
 
+def test_squared_attention_weighs_by_squares_of_the_scores(recall):
+    q, k, v = torch.randn(3, 2, 1, 5, 4, dtype=torch.float64)
+    weights = (q @ k.mT) ** 2
+    want = weights / weights.sum(dim=-1, keepdim=True) @ v
+    torch.testing.assert_close(recall.squared_attention(q, k, v), want)
+
+
 def test_a_model_attends_as_its_kind_says(recall):
     (names, values, asked), _ = recall.draw(3, 2, torch.Generator().manual_seed(0))
-    kinds = {kind: recall.Recall(kind, 8) for kind in ("softmax", "linear")}
-    kinds["linear"].load_state_dict(kinds["softmax"].state_dict())
-    softmax, linear = (kinds[kind](names, values, asked) for kind in ("softmax", "linear"))
-    assert not torch.allclose(softmax, linear)
+    kinds = {kind: recall.Recall(kind, 8) for kind in ("softmax", "linear", "squared")}
+    for model in kinds.values():  # the weights are the same in number and in shape
+        model.load_state_dict(kinds["softmax"].state_dict())
+    outs = {kind: model(names, values, asked) for kind, model in kinds.items()}
+    assert not torch.allclose(outs["softmax"], outs["linear"])
+    assert not torch.allclose(outs["squared"], outs["linear"])
     order = torch.tensor([2, 0, 1])  # neither knows the order of the items
-    for kind, out in (("softmax", softmax), ("linear", linear)):
+    for kind, out in outs.items():
         torch.testing.assert_close(kinds[kind](names[:, order], values[:, order], asked), out)

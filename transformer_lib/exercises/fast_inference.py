@@ -33,6 +33,8 @@ break_even = Question(
         "kept.",
         0.9: "That is how many of the *drafted* tokens must be accepted. Each pass also yields one token of the "
         "model's own.",
+        7.6: "You spread the cost of a pass over its five tokens, in milliseconds. How many *plain* tokens does the "
+        "whole pass cost?",
         38.0: "That is what a pass costs with its drafts, in milliseconds. How many plain tokens take as long?",
         0.38: "You divide by the price of five plain tokens. Against how many is the pass to be weighed, if that is "
         "what is asked for?",
@@ -80,6 +82,12 @@ def keys_alone_for_every_query_head(n_layers, n_heads, n_kv_heads, d_model, leng
 def each_head_as_wide_as_the_model(n_layers, n_heads, n_kv_heads, d_model, length, bytes_per_number):
     """Each of your heads is as wide as the model. How many heads divide its features among them?"""
     return 2 * n_layers * n_kv_heads * d_model * length * bytes_per_number
+
+
+@kv_cache_bytes.mistake
+def queries_per_head(n_layers, n_heads, n_kv_heads, d_model, length, bytes_per_number):
+    """You count how many query heads share one key/value head. What is kept is one key for each key/value head."""
+    return 2 * n_layers * (n_heads // n_kv_heads) * (d_model // n_heads) * length * bytes_per_number
 
 
 @kv_cache_bytes.mistake
@@ -175,6 +183,14 @@ def the_old_cache_returned(x, positions, w_q, w_k, w_v, keys, values):
 def unscaled(x, positions, w_q, w_k, w_v, keys, values):
     """The cache is right. The scores are sums of as many terms as a head is wide: what are they divided by?"""
     return _step_at(x + positions[len(keys)], w_q, w_k, w_v, keys, values, scale=False)
+
+
+@cached_step.mistake
+def scaled_by_the_number_of_keys(x, positions, w_q, w_k, w_v, keys, values):
+    """You divide the scores by the root of how many keys there are. A score is a sum over the features of a head: how
+    many are there of those?"""
+    scale = (keys.shape[1] / (len(keys) + 1)) ** 0.5
+    return _step_at(x + positions[len(keys)], w_q * scale, w_k, w_v, keys, values)
 
 
 @cached_step.mistake
@@ -391,6 +407,13 @@ def all_at_once(prompt, new, D):
     """You let all tokens in at once, as in training. The new ones are not there yet: each has to be written before it
     can be read, and sees only what stands before it."""
     return _block(prompt + new - 1, prompt + new - 1, D)
+
+
+@written_flops.mistake
+def every_new_token_sees_all(prompt, new, D):
+    """Each of your new tokens meets the keys of all that will be written. When it is read, those after it do not exist
+    yet."""
+    return _block(prompt, prompt, D) + _block(new - 1, prompt + new - 1, D)
 
 
 @written_flops.mistake

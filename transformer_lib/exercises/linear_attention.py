@@ -103,6 +103,13 @@ def full_windows_alone(T, window):
 
 
 @window_pairs.mistake
+def the_corner_too_large(T, window):
+    """You take too much off. From the full windows is missing what the first tokens do not have: the first lacks
+    window − 1 keys, not `window`."""
+    return T * window - min(T, window) * (window + 1) // 2
+
+
+@window_pairs.mistake
 def both_directions(T, window):
     """Your tokens look ahead as well. The model is causal."""
     return sum(min(T, t + window) - max(0, t - window + 1) for t in range(T))
