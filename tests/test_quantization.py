@@ -123,7 +123,10 @@ def test_refusals_of_roundings():
         (lambda: round_to_nearest(weight, 1), "bits=1"),
         (lambda: round_to_nearest(weight, 4, 5), "group=5 must divide"),
         (lambda: gptq(weight, torch.eye(3), 4), r"hessian of shape \(3, 3\)"),
-        (lambda: gptq(weight, torch.zeros(32, 32), 4), "no positive diagonal"),
+        (lambda: gptq(weight, torch.zeros(32, 32), 4), "a diagonal of mean 0, which must be positive"),
+        (lambda: gptq(weight, torch.eye(32), 4, damping=-0.1), "damping=-0.1"),
+        (lambda: Int4Linear(torch.nn.Linear(40, 16)), "plain has 40 inputs and 16 outputs"),
+        (lambda: Int4Linear(torch.nn.Linear(32, 8)), "plain has 32 inputs and 8 outputs"),
     ):
         with pytest.raises(ValueError, match=words):
             call()

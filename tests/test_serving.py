@@ -106,9 +106,19 @@ def test_refusals():
         tables.extend(["b"])
     with pytest.raises(ValueError, match="one token for each text"):
         PagedCache(tables).append(torch.zeros(2, 4, 1, 4), torch.zeros(2, 4, 1, 4))
+    with pytest.raises(ValueError, match=r"texts=\['a', 'a'\] must be different"):
+        tables.extend(["a", "a"])
+    with pytest.raises(ValueError, match="twin='a' holds 1 positions already"):
+        tables.fork("a", "a")
+    for call in (lambda: tables.release("b"), lambda: tables.fork("b", "c")):
+        with pytest.raises(ValueError, match=r"text='b' must be one of \['a'\]"):
+            call()
+    assert tables.tables == {"a": [0]} and tables.lengths == {"a": 1} and not tables.free and tables.users == [1]
+    with pytest.raises(ValueError, match="tables hold 1 texts and must be empty"):
+        serve(model, [Request([1], 1)], tables, 1)
     for requests, most, words in (
-        ([Request([], 3)], 1, r"requests\[0\] must have a prompt"),
-        ([Request([1], 4)], 1, "does not fit into 1 blocks of 2"),
+        ([Request([], 3)], 1, r"requests\[0\] has a prompt of 0 tokens and n_new=3"),
+        ([Request([1], 4)], 1, r"requests\[0\] needs 4 positions, and tables have 1 blocks of 2"),
         ([Request([1], 1)], 0, "most=0"),
     ):
         with pytest.raises(ValueError, match=words):

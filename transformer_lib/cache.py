@@ -139,8 +139,10 @@ class BlockTables:
         """Make room for one more token of each text, and let these texts be the batch.
 
         Raises:
-            ValueError: If too few blocks are free; nothing has changed then.
+            ValueError: If too few blocks are free, or a text comes twice; nothing has changed then.
         """
+        if len(set(texts)) < len(texts):
+            raise ValueError(f"texts={list(texts)} must be different: a pass has one token of each, so fork a twin")
         if (missing := self.missing(texts)) > len(self.free):
             raise ValueError(f"texts={list(texts)} need {missing} blocks and {len(self.free)} are free: release a text")
         self.copies = []
@@ -165,18 +167,33 @@ class BlockTables:
         Args:
             text: The one that is there.
             twin: The new one.
+
+        Raises:
+            ValueError: If the text holds nothing, or the twin does already.
         """
+        self._validate(text)
+        if twin in self.tables:
+            raise ValueError(f"twin={twin!r} holds {self.lengths[twin]} positions already: release it, or name it anew")
         self.tables[twin], self.lengths[twin] = list(self.tables[text]), self.lengths[text]
         for block in self.tables[twin]:
             self.users[block] += 1
 
     def release(self, text: Hashable) -> None:
-        """Give up a text; its blocks are free once no other text uses them."""
+        """Give up a text; its blocks are free once no other text uses them.
+
+        Raises:
+            ValueError: If the text holds nothing.
+        """
+        self._validate(text)
         for block in self.tables.pop(text):
             self.users[block] -= 1
             if not self.users[block]:
                 self.free.append(block)
         del self.lengths[text]
+
+    def _validate(self, text: Hashable) -> None:
+        if text not in self.tables:
+            raise ValueError(f"text={text!r} must be one of {list(self.tables)}: only what was extended holds blocks")
 
 
 class PagedCache(KVCache):

@@ -1,6 +1,6 @@
 """Fewer bits a weight: a model whose matrices are stored in 8 or 4 bits, and read by PyTorch's packed products.
 
-To write a token every weight is read once, so half the bytes are at best half the time. Only weights are rounded, once:
+To write a token every weight is read once, so half the bytes take half the time at best. Only weights are rounded:
 
     8 bits    w ≈ s q           q in -127..127, a scale s for each row
     4 bits    w ≈ s q + z       q in -8..7, s and z for each 32 weights of a row
@@ -8,7 +8,7 @@ To write a token every weight is read once, so half the bytes are at best half t
 Scales are bfloat16, and the inputs of a product are rounded to it, which is what PyTorch's products are fast in. They
 are made for a CPU. A quantized model writes; it does not train.
 
-How the whole numbers are chosen is another question than how they are read. `round_to_nearest` takes the nearest of
+How the whole numbers are chosen is a different question from how they are read. `round_to_nearest` takes the nearest of
 each weight, and `gptq` lets later weights of a row make up for the errors of earlier ones (Frantar et al. 2022,
 arXiv:2210.17323, Algorithm 1). Both return the weights as they are read back, with a float16 scale for each group:
 bits + 16 / group bits a weight.
@@ -51,10 +51,18 @@ class Int4Linear(nn.Module):
 
     Args:
         plain: The map whose weight is rounded; its inputs are a multiple of 32, its outputs of 16.
+
+    Raises:
+        ValueError: If they are not.
     """
 
     def __init__(self, plain: nn.Linear) -> None:
         super().__init__()
+        if plain.in_features % GROUP or plain.out_features % 16:
+            raise ValueError(
+                f"plain has {plain.in_features} inputs and {plain.out_features} outputs, and must have multiples of "
+                f"{GROUP} and 16: use Int8Linear"
+            )
         groups = plain.weight.detach().float().unflatten(1, (-1, GROUP))  # (F, D / 32, 32)
         low, high = groups.aminmax(dim=2)
         scale = ((high - low) / 15).clamp(min=1e-12).bfloat16()
@@ -133,15 +141,23 @@ def gptq(
         damping: Added to the diagonal, as a share of its mean.
 
     Raises:
-        ValueError: If the bits are not from 2 to 8, the groups do not fill a row, or the Hessian does not fit.
+        ValueError: If the bits are not from 2 to 8, the groups do not fill a row, the Hessian does not fit, or damping
+            is negative.
     """
     _validate_groups(weight, bits, group)
     D = weight.shape[1]
     if hessian.shape != (D, D):
         raise ValueError(f"hessian of shape {tuple(hessian.shape)} must be ({D}, {D}), X^T X of the layer's inputs X")
     if not hessian.diagonal().mean() > 0:
-        raise ValueError("hessian has no positive diagonal: run some text through the layer and sum X^T X")
-    damped = hessian.double() + damping * hessian.diagonal().double().mean() * torch.eye(D, dtype=torch.float64)
+        raise ValueError(
+            f"hessian has a diagonal of mean {hessian.diagonal().mean():.3g}, which must be positive: run some text "
+            "through the layer and sum X^T X"
+        )
+    if damping < 0:
+        raise ValueError(f"damping={damping} must not be negative: 0.01 keeps H safely invertible")
+    damped = hessian.double() + damping * hessian.diagonal().double().mean() * torch.eye(
+        D, dtype=torch.float64, device=hessian.device
+    )
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
     upper = torch.linalg.cholesky(inverse, upper=True).to(weight.dtype)
     left = weight.detach().clone()

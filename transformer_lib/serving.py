@@ -1,7 +1,7 @@
-"""Serving: many texts written at once, each entering and leaving the batch when it likes.
+"""Serving: many texts written at once, each entering and leaving the batch at any pass.
 
 A pass writes one token of every text that is running. After each pass, finished texts leave and waiting ones take their
-places: continuous batching, the iteration-level scheduling of Yu et al. (2022, OSDI, section 3.1). A static batch stays
+places: continuous batching, the iteration-level scheduling of Yu et al. (2022, OSDI, section 3). A static batch stays
 together until its longest text is finished. Keys and values stand in blocks (`cache.BlockTables`); if none is free, the
 youngest text gives its own back, waits, and is read again (Kwon et al. 2023, section 4.5).
 """
@@ -49,13 +49,21 @@ def serve(
         The texts with their prompts, and what each pass did.
 
     Raises:
-        ValueError: If a request is larger than the memory, has no prompt, or there is no place for a text.
+        ValueError: If the memory is not empty, a request does not fit into it or has nothing to do, or most is below 1.
     """
+    if tables.tables:
+        raise ValueError(f"tables hold {len(tables.tables)} texts and must be empty: release them, or make new ones")
     for number, (prompt, n_new) in enumerate(requests):
         if not prompt or n_new < 1:
-            raise ValueError(f"requests[{number}] must have a prompt and n_new of at least 1: there is nothing to do")
-        if len(prompt) + n_new - 1 > tables.n_blocks * tables.size:
-            raise ValueError(f"requests[{number}] does not fit into {tables.n_blocks} blocks of {tables.size}")
+            raise ValueError(
+                f"requests[{number}] has a prompt of {len(prompt)} tokens and n_new={n_new}; both must be at least 1: "
+                "leave it out"
+            )
+        if (needed := len(prompt) + n_new - 1) > tables.n_blocks * tables.size:
+            raise ValueError(
+                f"requests[{number}] needs {needed} positions, and tables have {tables.n_blocks} blocks of "
+                f"{tables.size}: give them more, or ask for less"
+            )
     if most < 1:
         raise ValueError(f"most={most} must be at least 1: no text would ever run")
     cache = [PagedCache(tables) for _ in model.blocks]

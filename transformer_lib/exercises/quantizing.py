@@ -199,11 +199,11 @@ def with_the_first_weight(w, rounded, H):
 
 
 def inputs_with_outliers(generator):
-    """Two tokens with one large feature; none that is large; a feature that is large for one token alone."""
+    """Two tokens with one large feature; none that is large; features that are large for one token alone."""
     yield torch.tensor([[0.5, -20.0, 1.0], [0.1, 30.0, -0.3]], dtype=torch.float64), 6.0
     yield _normal(generator, 2, 4), 6.0
     x = _normal(generator, 3, 6) * torch.tensor([[1.0], [0.2], [3.0]], dtype=torch.float64)
-    x[1, 2], x[0, 4] = 40.0, -9.5
+    x[1, 2], x[0, 4], x[0, 1] = 40.0, -9.5, 31.0
     yield x, 8.0
 
 
@@ -244,6 +244,14 @@ def single_numbers_kept(x, threshold):
     small = x.masked_fill(kept, 0.0)
     scale = small.abs().amax(dim=1, keepdim=True) / 127
     return torch.where(kept, x, (small / scale).round() * scale)
+
+
+@rounded_inputs.mistake
+def single_numbers_kept_in_the_scale(x, threshold):
+    """You keep single numbers above the threshold, and they still set the scale of their tokens. Keep whole features,
+    and take the scale from what is left."""
+    scale = x.abs().amax(dim=1, keepdim=True) / 127
+    return torch.where(x.abs() > threshold, x, (x / scale).round() * scale)
 
 
 @rounded_inputs.mistake

@@ -369,6 +369,12 @@ def the_last_of_all(lengths, places, order):
 
 
 @mean_finish.mistake
+def when_they_start(lengths, places, order):
+    """That is the mean number of passes *before* a text runs. It is finished when its own passes are over, too."""
+    return mean_finish(lengths, places, order) - sum(lengths) / len(lengths)
+
+
+@mean_finish.mistake
 def on_a_single_place(lengths, places, order):
     """Your texts run one after another. How many places are there?"""
     return mean_finish(lengths, 1, order)
