@@ -30,6 +30,19 @@ doubled_query = Question(
         80: "You multiplied the ratio by 4. The scores only double, and a ratio of weights is the exponential of their "
         "difference: what happens to an exponential when its exponent doubles?",
         8000: "You cubed the ratio. By which factor did the scores grow?",
+        9: "That is a score, or the square of one. A ratio of weights is the exponential of a *difference* of two "
+        "scores.",
+        math.exp(
+            1.5
+        ): "You took the root of the ratio, as if the difference of the scores were halved. Does it double or halve?",
+        math.exp(
+            2
+        ): "You took the exponential of the factor 2. It is the *difference of the scores* that stands in the "
+        "exponent.",
+        math.exp(12): "You doubled the difference twice. Both scores double once.",
+        0.99196: "That is a weight, a share of the whole. The question asks for a ratio of two weights.",
+        math.exp(-6): "A fraction is upside down: that is the weight of *baked* beside that of *bread*.",
+        400 / 401: "That is the share of one of the two words in the weight of both. The question asks for the ratio.",
         math.exp(9): "You cubed the ratio, as if the scores had tripled. By which factor did they grow?",
     },
     rtol=1e-2,  # 20 squared is as good an answer as e to the sixth
@@ -139,6 +152,54 @@ def divided_by_the_root_of_the_width(query, keys, values, sharpness):
     return torch.softmax(sharpness * (keys @ query) / len(query) ** 0.5, dim=0) @ values
 
 
+@soft_lookup.mistake(power={"the squared distance": 2, "the distance": 1})
+def the_distance_as_the_score(query, keys, values, sharpness, *, power):
+    """Your score is {power}, with a minus sign. The exercise scores with dot products, which favor long keys."""
+    distances = (keys - query).norm(dim=1) ** power
+    return torch.softmax(-sharpness * distances, dim=0) @ values
+
+
+@soft_lookup.mistake
+def weights_to_a_power(query, keys, values, sharpness):
+    """You raise the weights to the power of the sharpness, and then they no longer sum to 1. Raising to a power is
+    right, if you divide by the sum afterwards; multiplying the scores is shorter."""
+    return torch.softmax(keys @ query, dim=0) ** sharpness @ values
+
+
+@soft_lookup.mistake
+def the_cosine_as_the_score(query, keys, values, sharpness):
+    """You divide by the lengths of the vectors, which makes cosines of the scores. The exercise scores with dot
+    products."""
+    return torch.softmax(sharpness * F.cosine_similarity(keys, query[None], dim=1), dim=0) @ values
+
+
+@soft_lookup.mistake
+def a_plain_share_of_the_scores(query, keys, values, sharpness):
+    """You divide the scores by their sum. Scores may be negative, and softmax divides their *exponentials* by the sum
+    of these."""
+    scores = sharpness * (keys @ query)
+    return scores / scores.sum() @ values
+
+
+@soft_lookup.mistake
+def the_plain_mean(query, keys, values, sharpness):
+    """You return the plain average of the values, whatever the query. Where do the scores enter?"""
+    return values.mean(dim=0)
+
+
+@soft_lookup.mistake
+def a_matrix_of_outputs(query, keys, values, sharpness):
+    """You weight the values and do not add them up: one row for each key. The output is their sum, (d_v,)."""
+    return torch.softmax(sharpness * (keys @ query), dim=0)[:, None] * values
+
+
+@soft_lookup.mistake
+def scores_clipped(query, keys, values, sharpness):
+    """You cut off large scores, and then two large scores look alike. What can you subtract from all of them without
+    changing a weight?"""
+    return torch.softmax((sharpness * (keys @ query)).clamp(-50, 50), dim=0) @ values
+
+
 def queries_and_keys(generator):
     """Fewer queries than keys, as many, and more; lengths from very short to very long."""
     yield torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0], [0.0, 3.0]])
@@ -209,6 +270,64 @@ def no_softmax_yet(Q, K):
     return F.cosine_similarity(Q[:, None], K[None], dim=-1)
 
 
+def _cosines(Q, K):
+    return F.cosine_similarity(Q[:, None], K[None], dim=-1)
+
+
+@cosine_weights.mistake
+def the_size_of_the_cosine(Q, K):
+    """You take the absolute value, so a key that points the opposite way gets as much as one that points the same
+    way."""
+    return _cosines(Q, K).abs().softmax(dim=1)
+
+
+@cosine_weights.mistake(length={"the sum of its absolute components": 1, "its largest absolute component": math.inf})
+def another_length(Q, K, *, length):
+    """You divide a vector by {length}. The cosine divides by its length, the root of the sum of its squares."""
+    return (F.normalize(Q, dim=1, p=length) @ F.normalize(K, dim=1, p=length).mT).softmax(dim=1)
+
+
+@cosine_weights.mistake
+def divided_by_the_squared_lengths(Q, K):
+    """You divide by the *squared* lengths. A vector divided by its length has length 1: where is the root?"""
+    return (Q / Q.square().sum(dim=1, keepdim=True) @ (K / K.square().sum(dim=1, keepdim=True)).mT).softmax(dim=1)
+
+
+@cosine_weights.mistake
+def divided_by_the_sum(Q, K):
+    """You divide the cosines by their sum, which may be negative or 0. The weights of attention are a softmax of the
+    scores."""
+    return _cosines(Q, K) / _cosines(Q, K).sum(dim=1, keepdim=True)
+
+
+@cosine_weights.mistake
+def lengths_after_softmax(Q, K):
+    """You divide by the lengths after the softmax, when they have done their work. The score itself is the cosine:
+    divide first."""
+    weights = (Q @ K.mT).softmax(dim=1) / (Q.norm(dim=1)[:, None] * K.norm(dim=1))
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+@cosine_weights.mistake
+def cosines_divided_by_the_root(Q, K):
+    """You divide the cosines by the root of the width. With a sharpness of 1, nothing but the lengths divides."""
+    return (_cosines(Q, K) / Q.shape[1] ** 0.5).softmax(dim=1)
+
+
+@cosine_weights.mistake
+def the_dot_product_divided_by_the_root(Q, K):
+    """Those are the weights of the scaled dot product. The cosine divides by the lengths of the two vectors, and not by
+    the root of their width."""
+    return (Q @ K.mT / Q.shape[1] ** 0.5).softmax(dim=1)
+
+
+@cosine_weights.mistake
+def shares_of_absolute_cosines(Q, K):
+    """You divide the sizes of the cosines by their sum. The weights of attention are a softmax of the scores, which
+    keeps their signs."""
+    return F.normalize(_cosines(Q, K).abs(), dim=1, p=1)
+
+
 def additive_inputs(generator):
     """Queries and keys of different number and width, and of the same."""
     one = torch.ones(1, 1)
@@ -275,6 +394,49 @@ def softmax_already(Q, K, w_query, w_key, v):
     return additive_scores(Q, K, w_query, w_key, v).softmax(dim=1)
 
 
+@additive_scores.mistake
+def subtracted(Q, K, w_query, w_key, v):
+    """You subtract the key's part from the query's. The formula adds the two."""
+    return torch.tanh((Q @ w_query.T)[:, None] - (K @ w_key.T)[None]) @ v
+
+
+@additive_scores.mistake(
+    other={
+        "a sigmoid, whose values lie between 0 and 1": torch.sigmoid,
+        "ReLU, which makes 0 of everything negative": torch.relu,
+        "the sine": torch.sin,
+    }
+)
+def another_function(Q, K, w_query, w_key, v, *, other):
+    """You use {other}. The formula has tanh, with values from −1 to 1."""
+    return other(_pairs(Q, K, w_query, w_key)) @ v
+
+
+@additive_scores.mistake
+def v_left_out(Q, K, w_query, w_key, v):
+    """You add up the hidden features and do not use v. It says how much each of them counts."""
+    return torch.tanh(_pairs(Q, K, w_query, w_key)).sum(dim=-1)
+
+
+@additive_scores.mistake
+def a_mean_of_the_features(Q, K, w_query, w_key, v):
+    """You average over the hidden features. A product with v is a *sum* over them."""
+    return torch.tanh(_pairs(Q, K, w_query, w_key)) @ v / len(v)
+
+
+@additive_scores.mistake
+def divided_by_the_root(Q, K, w_query, w_key, v):
+    """You divide the scores by the square root of the number of hidden features. That belongs to dot products; the
+    formula here divides by nothing."""
+    return torch.tanh(_pairs(Q, K, w_query, w_key)) @ v / len(v) ** 0.5
+
+
+@additive_scores.mistake
+def not_yet_summed(Q, K, w_query, w_key, v):
+    """You multiply each hidden feature by its entry of v and do not add them up. A score is one number."""
+    return torch.tanh(_pairs(Q, K, w_query, w_key)) * v
+
+
 output_numbers = Question(
     "06.output_numbers",
     24,
@@ -290,8 +452,27 @@ output_numbers = Question(
         240: "You counted one value for every pair of a query and a key, as before the sum. Over which axis does the "
         "weighted sum run?",
         4: "That is the width of one output. How many outputs are there?",
+        84: "You added the numbers of weights to the outputs. The weights are used up inside: only the outputs are "
+        "returned.",
+        6: "That is how many outputs there are. How many numbers is each of them?",
+        10: "That is how many values go in. How many outputs come out, and how wide are they?",
+        64: "You multiplied the two widths. An output is an average of values: how wide is it, and how many are there?",
+        16: "That is the width of a query. How many outputs are there, and how wide is each?",
     },
 )
+
+
+def none_of_them(value):
+    """Whether somebody answers that there is no such key."""
+    return isinstance(value, str) and value.strip().casefold() in ("none", "no key", "")
+
+
+def more_than_one(value):
+    """Whether somebody names several keys, or all."""
+    if not isinstance(value, str):
+        return len(value) > 1
+    return value.strip().casefold() in ("all", "both") or len(set(value.upper().replace("AND", "")) & set("ABCD")) > 1
+
 
 never_chosen = Question(
     "06.never_chosen",
@@ -301,6 +482,10 @@ never_chosen = Question(
     mistakes={
         "A": "Try the query (1, 0): it chooses this key. Ask the same of the other three.",
         "B": "Try the query (0, 1): it chooses this key. Ask the same of the other three.",
+        none_of_them: "You say that each key wins for some query, perhaps for one that is a copy of it. Try it: with "
+        "the query (1.2, 1.2), what are the four dot products?",
+        more_than_one: "You name more than one. Draw the four points and try a query that points along each key that "
+        "you named: a key need not win there, but does it win in *some* direction?",
         "D": "You may have thought that a key with negative components always loses. It does point away from the "
         "others, so a query that points the same way chooses it. What would keep a key from ever being the farthest?",
     },
@@ -318,6 +503,15 @@ without_tanh = Question(
         "happens to it when the query changes?",
         1.0: "A query five times as long would sharpen a *dot product*. In this score, what does the query add to each "
         "of the two keys?",
+        0.01422: "You multiplied the difference of the two scores by five, and let the other key win. Write down that "
+        "difference: where in it is the query?",
+        1
+        / (
+            1 + (3 / 7) ** 5
+        ): "You multiplied the difference of the two scores by five. Write down that difference: where in it is the "
+        "query?",
+        0.14: "You divided the weight by the length of the query. What does softmax do with a number that is added to "
+        "all scores?",
         3.5: "You multiplied the weight by the length of the query, but a weight is never larger than 1. What does "
         "softmax do with a number that is added to all scores?",
         0.0: "For that, the score of the first key would have to fall far below that of the second. What does the "
@@ -406,6 +600,62 @@ def sharpness_as_a_temperature(hour, sharpness):
     return _lookup_by(_apart, hour, 1 / (sharpness + 1e-3))
 
 
+@temperature.mistake
+def one_direction_only(hour, sharpness):
+    """You measure the way in one direction only, as a remainder by 24 does: from 23:00 to 1:00 it is two hours, and
+    from 1:00 to 23:00 twenty-two. The shorter of the two ways counts."""
+    return _lookup_by(lambda a, b: -((a - b) % 24), hour, sharpness)
+
+
+@temperature.mistake
+def the_other_direction_only(hour, sharpness):
+    """You measure the way forward only, so a reading that is just past counts as nearly a day away. The shorter of the
+    two ways counts."""
+    return _lookup_by(lambda a, b: -((b - a) % 24), hour, sharpness)
+
+
+@temperature.mistake(sign={"ahead": 1, "behind": -1})
+def the_sine_of_the_angle(hour, sharpness, *, sign):
+    """You take the sine of the angle between two hours, which is largest for a reading six hours {sign}. Which function
+    of an angle is largest at 0?"""
+    return _lookup_by(lambda a, b: sign * math.sin((b - a) * math.tau / 24), hour, sharpness)
+
+
+@temperature.mistake
+def a_straight_line_between_readings(hour, sharpness):
+    """You draw a straight line between two readings. A soft lookup weights all six, and the sharpness decides how much
+    the others count."""
+    return float(np.interp(hour, list(READINGS), list(READINGS.values()), period=24))
+
+
+@temperature.mistake(first={"0": 0, "1": 1})
+def readings_evenly_around_the_clock(hour, sharpness, *, first):
+    """You place the readings evenly around the clock, from number {first} on. Their hours are not even: the last two
+    are three hours apart."""
+    place = {reading: 4 * (i + int(first)) for i, reading in enumerate(READINGS)}
+    return _lookup_by(lambda a, b: _apart(a, place[b]), hour, sharpness)
+
+
+@temperature.mistake
+def weights_that_do_not_sum_to_one(hour, sharpness):
+    """You add up the readings, each times an exponential, and do not divide by the sum of these. At sharpness 0 yours
+    is the sum of the readings."""
+    return sum(math.exp(sharpness * (_apart(hour, at) - 1)) * value for at, value in READINGS.items())
+
+
+@temperature.mistake(length=["0.2", "0.1", "0.05"])
+def vectors_too_short(hour, sharpness, *, length):
+    """Your vectors are too short, about {length}: their dot products hardly differ, so that even 300 is not sharp. How
+    long must keys and queries be?"""
+    return _lookup_by(lambda a, b: float(length) ** 2 * _apart(a, b), hour, sharpness)
+
+
+@temperature.mistake
+def degrees_taken_for_radians(hour, sharpness):
+    """You give an angle in degrees to a function that expects radians. A whole turn is 2π."""
+    return _lookup_by(lambda a, b: math.cos((a - b) * 15), hour, sharpness)
+
+
 def pairs_and_questions(generator):
     """(N, P) owners and objects, and (N,) the owner asked for: four pairs as in training, and eight."""
     for pairs in (4, 8):
@@ -466,6 +716,32 @@ def logits_in_place_of_answers(owners, objects, asked):
     return F.one_hot(objects[owners == asked[:, None]], 8).double()
 
 
+@recall.mistake
+def the_question_among_the_objects(owners, objects, asked):
+    """You look for the question among the *objects*, and return an owner. The question names an owner: keys come from
+    the owners of the pairs."""
+    return owners[torch.arange(len(asked)), (objects == asked[:, None]).long().argmax(dim=1)]
+
+
+@recall.mistake
+def the_number_as_a_place(owners, objects, asked):
+    """You use the number of the owner as a place. The pairs of an example stand in any order: look for the pair that
+    has this owner."""
+    return objects[torch.arange(len(asked)), asked % objects.shape[1]]
+
+
+@recall.mistake
+def four_pairs_only(owners, objects, asked):
+    """Right for four pairs. You look only at the first four of eight, as if P were always 4."""
+    return ((owners[:, :4] == asked[:, None]) * objects[:, :4]).sum(dim=1)
+
+
+@recall.mistake
+def the_commonest_object(owners, objects, asked):
+    """You return the commonest object, whatever the question is. Where does the query enter?"""
+    return objects.mode(dim=1).values
+
+
 unmoved_parameters = Question(
     "06.unmoved_parameters",
     640,
@@ -479,6 +755,13 @@ unmoved_parameters = Question(
         384: "You have one matrix and a table of embeddings. Queries and keys have a matrix each.",
         896: "You counted all three matrices. The values still reach the answer when one of them is chosen, so which "
         "of the three does receive a gradient?",
+        128: "You counted one table of embeddings, and it belongs to the count. Matrices, too, may act on the answer "
+        "only through the scores: which?",
+        648: "You added a bias. The last layer acts on what comes out of attention, whichever value was chosen, so it "
+        "receives a gradient.",
+        136: "You counted the last layer. It acts on what comes out of attention, so it receives a gradient.",
+        1024: "You counted all four of the square matrices that you could think of, or tables of embeddings that the "
+        "value uses. What acts *only* through the scores?",
         768: "You counted the matrix of the values, too, or embeddings of the pairs. Both reach the answer through the "
         "value that was chosen, so they do receive a gradient.",
         0: "A parameter that never receives a gradient does not move. Which parameters act on the answer only through "

@@ -1,5 +1,7 @@
 """Exercises of chapter 05: from a distribution to a token."""
 
+import math
+
 import torch
 
 from transformer_lib.exercises.engine import Question, exercise
@@ -16,6 +18,21 @@ colder = Question(
         2: "The ratio moved the wrong way: this is what temperature 2 does. A temperature below 1 sharpens, so the "
         "ratio grows.",
         16 / 17: "That is the probability of the first. How many times as likely as the second is it?",
+        256: "You squared the ratio twice. T divides both logits, and so their difference, once.",
+        0.64: "That is the larger probability to the power of 1/T. What about the smaller one, by which it is divided?",
+        0.04: "That is the smaller probability to the power of 1/T. How many times as large does the other become?",
+        math.exp(
+            0.6 / 0.5
+        ): "You took the probabilities for logits. A logit is the logarithm of a probability, but for a constant: "
+        "what is the difference of the two logarithms?",
+        math.exp(
+            0.6
+        ): "You took the probabilities for logits, and the temperature is not used. What is the difference of their "
+        "logarithms?",
+        1 / 16: "That is how many times as likely the second is. The question asks about the first.",
+        1 / 17: "That is the probability of the second. How many times as likely as it is the first?",
+        32: "You multiplied by 1/T after you had squared the ratio. T acts once.",
+        64: "You cubed the ratio. By which factor does the difference of the logits grow?",
         1.6: "You divided the probability by T, and the result is larger than 1. T divides the logits.",
     },
 )
@@ -105,11 +122,64 @@ def the_exponential_overflows(logits, temperature):
     return z / z.sum()
 
 
+@temperature_probabilities.mistake(
+    give={
+        "to the token with the smallest logit": lambda z: torch.nn.functional.one_hot(z.argmin(), len(z)).to(z.dtype),
+        "the same to every token": lambda z: torch.full_like(z, 1 / len(z)),
+        "the token itself, and no distribution": lambda z: z.argmax(),
+        "all zeros": torch.zeros_like,
+        "the largest logit instead of 1": lambda z: torch.where(z == z.max(), z, 0.0),
+        "the softmax at temperature 1": lambda z: z.softmax(dim=0),
+        "the logits themselves": lambda z: z,
+        "the value of the largest logit": lambda z: z.max(),
+    }
+)
+def another_case_of_zero(logits, temperature, *, give):
+    """Right wherever T is above 0. At 0 you give {give}. As T goes to 0, the likeliest token gets everything: a
+    distribution with a single 1."""
+    return give(logits) if temperature == 0 else temperature_probabilities(logits, temperature)
+
+
+@temperature_probabilities.mistake
+def a_power_that_is_not_scaled(logits, temperature):
+    """You raise the probabilities to the power 1/T, and then they no longer sum to 1. Divide them by their sum."""
+    if temperature == 0:
+        return _greedy(logits)
+    return torch.softmax(logits, dim=0) ** (1 / temperature)
+
+
+@temperature_probabilities.mistake
+def the_exponentials_themselves(logits, temperature):
+    """You take the exponentials and do not divide by their sum, so they are no distribution."""
+    if temperature == 0:
+        return _greedy(logits)
+    return torch.exp((logits - logits.max()) / temperature)
+
+
+@temperature_probabilities.mistake
+def logarithms_returned(logits, temperature):
+    """You return the logarithms of the probabilities."""
+    if temperature == 0:
+        return _greedy(logits)
+    return torch.log_softmax(logits / temperature, dim=0)
+
+
+@temperature_probabilities.mistake
+def softmax_taken_twice(logits, temperature):
+    """You take a softmax of a softmax. The temperature divides the *logits*, and one softmax makes probabilities of
+    them."""
+    if temperature == 0:
+        return _greedy(logits)
+    return torch.softmax(torch.softmax(logits, dim=0) / temperature, dim=0)
+
+
 def distributions_and_masses(generator):
     """Small distributions without ties; a first token that is larger than p; p = 1."""
     yield torch.tensor([0.7, 0.3]), 0.5
     yield torch.tensor([0.2, 0.5, 0.3]), 0.6
     yield torch.tensor([0.05, 0.6, 0.1, 0.25]), 0.8
+    yield torch.tensor([0.1, 0.15, 0.05, 0.7]), 0.6  # one token is enough
+    yield torch.tensor([0.3, 0.05, 0.25, 0.4]), 0.9
     yield torch.tensor([0.15, 0.25, 0.6]), 1.0
     yield torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64), 1.0  # whose running sum falls short of 1
     yield torch.tensor([0.1875, 0.5, 0.3125]), 0.5
@@ -174,6 +244,89 @@ def each_compared_with_one_minus_p(probabilities, p):
     return _kept(probabilities, probabilities >= 1 - p)
 
 
+@top_p_probabilities.mistake
+def in_the_order_of_the_vocabulary(probabilities, p):
+    """You add up in the order of the vocabulary. The nucleus starts with the likeliest token, and then takes the next
+    likely."""
+    return _kept(probabilities, probabilities.cumsum(dim=0) - probabilities < p)
+
+
+@top_p_probabilities.mistake
+def softmax_of_what_is_left(probabilities, p):
+    """You take a softmax of what is left, which gives something even to the tokens that were deleted. Divide the kept
+    probabilities by their sum."""
+    return torch.where(_ahead(probabilities) < p, probabilities, 0.0).softmax(dim=0)
+
+
+@top_p_probabilities.mistake
+def softmax_of_the_kept(probabilities, p):
+    """You take a softmax of the kept probabilities, which changes their ratios. Divide them by their sum."""
+    return torch.where(_ahead(probabilities) < p, probabilities, -torch.inf).softmax(dim=0)
+
+
+@top_p_probabilities.mistake
+def the_rest_in_equal_parts(probabilities, p):
+    """You give what was deleted in equal parts to the kept tokens. Dividing by the sum leaves their ratios as they
+    were."""
+    keep = _ahead(probabilities) < p
+    return torch.where(keep, probabilities + probabilities[~keep].sum() / keep.sum(), 0.0)
+
+
+@top_p_probabilities.mistake
+def the_rest_to_the_likeliest(probabilities, p):
+    """You give what was deleted to the likeliest token. Dividing by the sum leaves the ratios of the kept ones as they
+    were."""
+    keep = _ahead(probabilities) < p
+    return torch.where(keep, probabilities, 0.0) + _greedy(probabilities) * probabilities[~keep].sum()
+
+
+@top_p_probabilities.mistake
+def divided_by_p(probabilities, p):
+    """You divide by p. The kept tokens reach p together and mostly pass it, so their sum is another number: divide by
+    that."""
+    return torch.where(_ahead(probabilities) < p, probabilities, 0.0) / p
+
+
+@top_p_probabilities.mistake
+def two_at_least(probabilities, p):
+    """You keep two tokens at least. Where the likeliest reaches p alone, it stands alone."""
+    second = probabilities.sort(descending=True).values[1]
+    return _kept(probabilities, (_ahead(probabilities) < p) | (probabilities >= second))
+
+
+@top_p_probabilities.mistake(way={"up": math.ceil, "down": math.floor})
+def a_share_of_the_tokens(probabilities, p, *, way):
+    """You keep a share p of the *number* of tokens, rounded {way}. Top-p asks for a share of the probability."""
+    number = max(way(p * len(probabilities)), 1)
+    return _kept(probabilities, probabilities >= probabilities.sort(descending=True).values[number - 1])
+
+
+@top_p_probabilities.mistake
+def one_token_more(probabilities, p):
+    """You keep one token more than are needed to reach p."""
+    least = probabilities[_ahead(probabilities) < p].min()
+    rest = probabilities[probabilities < least]
+    return _kept(probabilities, probabilities >= (rest.max() if len(rest) else least))
+
+
+@top_p_probabilities.mistake
+def each_compared_with_p(probabilities, p):
+    """You compare each probability with p by itself. Top-p asks about a sum: the kept tokens reach p together."""
+    return _kept(probabilities, probabilities >= p)
+
+
+@top_p_probabilities.mistake
+def the_deleted_kept(probabilities, p):
+    """You keep the tokens that should be deleted, and delete the nucleus."""
+    return _kept(probabilities, _ahead(probabilities) >= p)
+
+
+@top_p_probabilities.mistake
+def the_places_returned(probabilities, p):
+    """You return which tokens are kept. What is asked for is a distribution over all tokens, 0 for the deleted ones."""
+    return _ahead(probabilities) < p
+
+
 def distributions_and_numbers(generator):
     """Numbers inside each stretch, at the very start of one, and in a distribution with an impossible token."""
     yield torch.tensor([0.5, 0.5]), 0.25
@@ -183,6 +336,9 @@ def distributions_and_numbers(generator):
     yield torch.tensor([0.125, 0.0, 0.125, 0.75]), 0.125
     yield torch.tensor([0.125, 0.5, 0.125, 0.25]), 0.7
     yield torch.tensor([0.125, 0.25, 0.5, 0.125]), 0.95
+    yield torch.tensor([0.0625, 0.25, 0.1875, 0.375, 0.125]), 0.55
+    yield torch.tensor([0.0625, 0.25, 0.1875, 0.375, 0.125]), 0.2
+    yield torch.tensor([0.0625, 0.25, 0.1875, 0.375, 0.125]), 0.45
 
 
 @exercise("05.draw", inputs=distributions_and_numbers)
@@ -233,6 +389,51 @@ def u_scaled_to_the_vocabulary(probabilities, u):
     return int(u * len(probabilities))
 
 
+@draw.mistake
+def the_likeliest_owns_the_first_part(probabilities, u):
+    """You lay the tokens out by their probability, the likeliest first, and map the place back. That draws with the
+    right probabilities, but the exercise fixes the order: token 0 owns the first part."""
+    order = probabilities.argsort(descending=True)
+    return int(order[(probabilities[order].cumsum(dim=0) <= u).sum()])
+
+
+@draw.mistake
+def the_nearest_probability(probabilities, u):
+    """You take the token whose probability is nearest to u. u is no probability: it is a place on the interval on which
+    the tokens lie end to end."""
+    return int((probabilities - u).abs().argmin())
+
+
+@draw.mistake
+def one_too_near(probabilities, u):
+    """You are one token too near: you take the last stretch that *ends* before u. u lies in the stretch after it."""
+    return max(int((probabilities.cumsum(dim=0) <= u).sum()) - 1, 0)
+
+
+@draw.mistake
+def from_the_other_end(probabilities, u):
+    """You lay the tokens out from the last to the first. Token 0 owns the first part of the interval."""
+    ends = probabilities.flip(0).cumsum(dim=0)
+    return len(probabilities) - 1 - int((ends <= u).sum())
+
+
+@draw.mistake
+def the_nearest_end(probabilities, u):
+    """You take the token whose end is nearest to u. u may lie in a long stretch, far from its end: which stretch
+    *holds* u?"""
+    return int((probabilities.cumsum(dim=0) - u).abs().argmin())
+
+
+@draw.mistake
+def earlier_parts_left_on(probabilities, u):
+    """You compare u with one probability after the other and do not take off, each time, the part that was passed.
+    Either subtract it from u, or add the parts up."""
+    for token in range(len(probabilities)):
+        if u < probabilities[token] + probabilities[0] * token:
+            return token
+    return len(probabilities) - 1
+
+
 longest_walk = Question(
     "05.longest_walk",
     72,
@@ -243,6 +444,12 @@ longest_walk = Question(
         73: "You counted the repetition itself. How many characters stand before it?",
         5184: "That is how many *pairs* there are. A bigram model that sees the same single character again makes the "
         "same choice again.",
+        2: "You let the text repeat itself at once, which is possible but not the longest.",
+        400: "That is a number of characters that were written, many of them more than once. The question asks what "
+        "comes before the first repetition.",
+        144: "You let every character stand twice. When one stands a second time, the loop is closed.",
+        36: "You counted pairs, or one half of the characters. All of them may be different.",
+        74: "You counted too far. How many characters stand before the first repetition?",
         1: "That would be a loop of one character, which is possible but not the longest.",
     },
 )
@@ -258,6 +465,11 @@ def logits_and_targets(generator):
     yield logits, targets, [0.25, 0.5, 1.0, 2.0]
     yield 4 * logits, targets, [0.5, 1.0, 2.0, 4.0]
     yield logits, targets, [1.0, 4.0, 0.5, 0.25]
+    yield logits, targets, [4.0, 2.0, 3.0, 0.5, 0.25]
+    same = torch.tensor([[0.0, 2.0, 1.0]]).repeat(9, 1)
+    yield same, torch.tensor([0, 1, 1, 1, 2, 1, 1, 1, 1]), [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0]
+    for scale, rows in ((1.0, 8), (3.0, 12), (0.5, 16)):
+        yield logits[:rows] * scale, targets[:rows], [0.3, 0.6, 0.2, 0.9, 1.5, 1.2, 2.0, 2.5, 3.0, 5.0, 1.0, 0.1]
 
 
 def _costs(logits, targets, temperature):
@@ -304,6 +516,55 @@ def mean_probability(logits, targets, temperatures):
 
 @best_temperature.mistake
 def least_entropy(logits, targets, temperatures):
-    """This is the coldest temperature, the one at which the distributions are most certain of themselves. Did you
-    use the targets? The cost is that of the tokens that came next."""
+    """This is always the coldest temperature. If you divide the probabilities by T: then they sum to 1 no more, and the
+    smallest T wins; T divides the *logits*. If you look for the distributions that are most certain: did you use the
+    targets? The cost is that of the tokens that came next."""
     return min(temperatures)
+
+
+@best_temperature.mistake
+def the_place_in_the_list(logits, targets, temperatures):
+    """You return the place of the best temperature in the list. The temperature itself is asked for."""
+    return temperatures.index(best_temperature(logits, targets, temperatures))
+
+
+@best_temperature.mistake
+def the_cost_returned(logits, targets, temperatures):
+    """You return the lowest cost. The temperature at which it is reached is asked for."""
+    return _costs(logits, targets, best_temperature(logits, targets, temperatures)).mean()
+
+
+@best_temperature.mistake
+def softmax_over_the_examples(logits, targets, temperatures):
+    """Your softmax runs over the examples. Each row of the logits is one prediction, and its V probabilities sum to
+    1."""
+    rows = torch.arange(len(targets))
+    return min(temperatures, key=lambda T: -(logits / T).log_softmax(dim=0)[rows, targets].mean())
+
+
+@best_temperature.mistake
+def the_first_valley(logits, targets, temperatures):
+    """You stop as soon as the cost rises, as if the temperatures were sorted. The list may have any order: try all of
+    them."""
+    best = temperatures[0]
+    for temperature in temperatures[1:]:
+        if _costs(logits, targets, temperature).mean() > _costs(logits, targets, best).mean():
+            break
+        best = temperature
+    return best
+
+
+@best_temperature.mistake
+def targets_shifted(logits, targets, temperatures):
+    """You move the targets by one place. They already *are* the tokens that came next: row i of the logits belongs to
+    target i."""
+    if len(targets) < 2:
+        return temperatures[0]
+    return best_temperature(logits[:-1], targets[1:], temperatures)
+
+
+@best_temperature.mistake
+def the_warmest(logits, targets, temperatures):
+    """This is always the warmest temperature. If you average -ln p over all tokens of the vocabulary: that mean is
+    lowest where the distribution is flattest, and only the token that came has a cost."""
+    return max(temperatures)

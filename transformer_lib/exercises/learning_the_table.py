@@ -18,6 +18,7 @@ def logits_targets_and_scales(generator):
     yield np.array([1.0, 0.0, -1.0]), 2, 0.5
     yield np.array([0.5, 2.0, 0.0, 1.0]), 0, 3.0
     yield generator.normal(size=6), 3, 1.5
+    yield np.array([900.0, 901.0, 899.0]), 1, 2.0
 
 
 @exercise("04.softmax_gradient", inputs=logits_targets_and_scales)
@@ -121,6 +122,46 @@ def the_gradient_of_the_probability(logits, target, scale):
     return -_softmax(scale * logits)[target] * softmax_gradient(logits, target, scale)
 
 
+@softmax_gradient.mistake
+def the_exponential_overflows(logits, target, scale):
+    """Right for small logits. The exponential of a logit in the hundreds is larger than any float, and infinity divided
+    by infinity is not a number. What can you subtract from all logits without changing a probability?"""
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = np.exp(scale * logits)
+        return scale * (e / e.sum() - _target(logits, target))
+
+
+@softmax_gradient.mistake(
+    what={
+        "the target's entry alone, one number": lambda g, t: g[t],
+        "the sum of the entries, which is always 0": lambda g, t: g.sum(),
+    }
+)
+def one_number(logits, target, scale, *, what):
+    """You return {what}. A gradient has one entry for each logit: all of them stand in the denominator of the
+    softmax."""
+    return what(softmax_gradient(logits, target, scale), target)
+
+
+@softmax_gradient.mistake
+def the_probabilities_scaled(logits, target, scale):
+    """You multiply the *probabilities* by the scale. It is the logits that are multiplied, before the softmax, and the
+    chain rule then puts a factor in front of the whole difference."""
+    return scale * _softmax(logits) - _target(logits, target)
+
+
+@softmax_gradient.mistake
+def the_cost_itself(logits, target, scale):
+    """That is the cost, -ln p. The exercise asks for its derivative with respect to each logit."""
+    return -np.log(_softmax(scale * logits)[target])
+
+
+@softmax_gradient.mistake
+def the_scale_squared(logits, target, scale):
+    """The scale stands before the difference twice. The chain rule brings it once."""
+    return scale * softmax_gradient(logits, target, scale)
+
+
 def tables_of_counts(generator):
     """Counts with zeros in them, rows of very different weight, and one dead row."""
     yield (np.array([[1, 1], [0, 0]]),)
@@ -221,6 +262,51 @@ def rows_and_columns_swapped(counts):
     """You condition on the next token: that is the uncertainty about the *context* when the next token is known. Row i
     holds what followed token i."""
     return loss_floor(counts.T)
+
+
+@loss_floor.mistake
+def divided_by_the_number_of_rows(counts):
+    """You add up the costs of all pairs and divide by the number of *rows*. The loss is a mean over the pairs: how many
+    are there?"""
+    return loss_floor(counts) * float(counts.sum()) / len(counts)
+
+
+@loss_floor.mistake
+def dead_rows_guess(counts):
+    """You charge a dead row with an even guess and average over all rows. No pair begins in a dead row, so it costs
+    nothing at all; and each of the others counts as often as it is read."""
+    rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return float(np.where(counts.any(axis=1), _entropy(rows), math.log(len(counts))).mean())
+
+
+@loss_floor.mistake(times={"how often it came": True, "how often the row was read": False})
+def only_the_likeliest(counts, *, times):
+    """You charge each row only with the cost of its likeliest next token, times {times}. The other tokens of the row
+    came as well, and cost more."""
+    best, seen = counts.max(axis=1), counts.sum(axis=1)
+    alive = seen > 0
+    weights = best if times else seen
+    return float(-(weights[alive] * np.log(best[alive] / seen[alive])).sum() / counts.sum())
+
+
+@loss_floor.mistake
+def each_pair_once(counts):
+    """You count each kind of pair once, however often it occurs. The loss is a mean over all pairs of the text."""
+    rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return float(-np.log(rows[counts > 0]).mean())
+
+
+@loss_floor.mistake
+def the_perplexity(counts):
+    """That is a perplexity. The loss is its natural logarithm."""
+    return math.exp(loss_floor(counts))
+
+
+@loss_floor.mistake
+def the_logarithm_of_the_mean(counts):
+    """You average the probabilities first and then take the logarithm. The loss averages the costs."""
+    rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return float(-np.log((counts * rows).sum() / counts.sum()))
 
 
 def counts_and_descents(generator):
@@ -326,11 +412,82 @@ def probabilities_in_place_of_logits(counts, steps, learning_rate):
     return _softmax(_descent(counts, steps, learning_rate))
 
 
+def _descent_by(counts, steps, learning_rate, slopes):
+    W = np.zeros(counts.shape)
+    for _ in range(steps):
+        W = W - learning_rate * slopes(W)
+    return W
+
+
+@descend.mistake
+def each_kind_of_pair_once(counts, steps, learning_rate):
+    """You count each kind of pair once, however often it occurs. The loss is a mean over all pairs of the text."""
+    return descend((counts > 0).astype(int), steps, learning_rate)
+
+
+@descend.mistake(
+    number={
+        "different pairs": lambda counts: np.count_nonzero(counts),
+        "rows": len,
+        "cells of the table": lambda counts: counts.size,
+        "rows that are not dead": lambda counts: counts.any(axis=1).sum(),
+    }
+)
+def divided_by_another_number(counts, steps, learning_rate, *, number):
+    """You divide the gradient by the number of {number}. The loss is a mean over all pairs of the text: how many are
+    there?"""
+    return _descent(counts, steps, learning_rate, divisor=number(counts))
+
+
+@descend.mistake
+def softmax_of_the_whole_table(counts, steps, learning_rate):
+    """Your softmax runs over the whole table, as if it held the probabilities of pairs. Each *row* is a distribution
+    over what comes next."""
+    T = counts.sum()
+    return _descent_by(counts, steps, learning_rate, lambda W: _softmax(W.ravel()).reshape(W.shape) - counts / T)
+
+
+@descend.mistake
+def how_often_a_token_came(counts, steps, learning_rate):
+    """You weight a row by a sum of a *column*, which says how often the token came next. How often was the row read?"""
+    return _descent(counts, steps, learning_rate, rows=counts.sum(axis=0))
+
+
+@descend.mistake
+def how_often_each_token_came(counts, steps, learning_rate):
+    """You weight each row by the sum of the column with its number, which says how often the token came next. How often
+    was the row read?"""
+    return _descent(counts, steps, learning_rate, rows=counts.sum(axis=0)[:, None])
+
+
+@descend.mistake(least=["1e-12", "1e-10", "1e-9", "1e-8", "1e-6", "0"])
+def where_descent_would_end(counts, steps, learning_rate, *, least):
+    """Yours is the logarithm of the counted shares, with {least} for what was not seen. There descent would end after
+    endless steps; the answer is where it stands after `steps` of them."""
+    with np.errstate(divide="ignore"):
+        p = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        return np.log(np.where(p > 0, p, float(least)))
+
+
+@descend.mistake
+def rows_transposed(counts, steps, learning_rate):
+    """Your table is the right one for the transposed counts. Row i holds what came after token i."""
+    return descend(counts.T, steps, learning_rate)
+
+
+@descend.mistake
+def one_step_of_all(counts, steps, learning_rate):
+    """You compute the gradient once, at zeros, and take all steps along it. After each step the gradient is another
+    one."""
+    return steps * descend(counts, 1, learning_rate)
+
+
 def texts_and_windows(generator):
     """Windows of one token and of several, in texts shorter and longer than the window."""
     yield np.array([4, 5]), 1, 0
     yield np.array([4, 5, 6]), 2, 0
     yield np.array([7]), 3, 9
+    yield np.array([3, 8, 6, 2]), 3, 1
     yield np.array([1, 2, 3, 4, 5]), 3, 0
     yield generator.integers(0, 20, size=9), 4, 20
 
@@ -399,6 +556,45 @@ def only_the_full_windows(tokens, length, padding):
     return rows if len(rows) else np.zeros((0, length), dtype=int)
 
 
+@windows.mistake
+def padded_with_zeros(tokens, length, padding):
+    """Right where the padding is 0. You pad with zeros whatever `padding` says, and 0 may be the id of a token."""
+    return windows(tokens, length, 0)
+
+
+@windows.mistake
+def rows_of_different_lengths(tokens, length, padding):
+    """Your first rows are shorter than the others. Every row has `length` ids: what is missing before the text is the
+    padding."""
+    return [tokens[max(0, t + 1 - length) : t + 1].tolist() for t in range(len(tokens))]
+
+
+@windows.mistake(end={"last": slice(None, -1), "first": slice(1, None)})
+def one_row_too_few(tokens, length, padding, *, end):
+    """You leave out the {end} row. There is one for each token of the text, the first and the last included."""
+    rows = windows(tokens, length, padding)[end]
+    return rows if len(rows) else np.zeros((0,), dtype=int)
+
+
+@windows.mistake
+def the_first_token_repeated(tokens, length, padding):
+    """Before the text begins, your rows repeat its first token. These positions should hold the padding."""
+    places = np.arange(len(tokens))[:, None] + np.arange(length) - (length - 1)
+    return tokens[np.maximum(places, 0)]
+
+
+@windows.mistake
+def windows_end_to_end(tokens, length, padding):
+    """Your windows lie end to end. Each row begins one token after the row before it."""
+    return windows(tokens, length, padding)[::length]
+
+
+@windows.mistake
+def one_column_too_many(tokens, length, padding):
+    """Your rows are one token too long: `length` counts the current token as well."""
+    return windows(tokens, length + 1, padding)
+
+
 def languages_with_gaps(generator):
     """Two groups of first words and two of second words: what comes third depends on whether their groups match."""
     for size in (4, 5):
@@ -431,7 +627,9 @@ def _about_the_same(expected, given):
     inputs=languages_with_gaps,
     compare=_about_the_same,
     seconds=90.0,
-    hint="Look at the probabilities of one question. If they are spread evenly, train for longer, or try another seed. "
+    hint="Look at the probabilities of one question. If they are spread evenly, train for longer, or try another "
+    "seed: a "
+    "network as narrow as the chapter's may fail by bad luck, and a wider one hardly ever does. "
     "If they do not sum to 1, you may be returning logits.",
 )
 def fill_the_gaps(contexts, targets, questions, vocab_size):
@@ -449,9 +647,9 @@ def fill_the_gaps(contexts, targets, questions, vocab_size):
 
 @fill_the_gaps.mistake
 def backing_off_to_the_second_word(contexts, targets, questions, vocab_size):
-    """You spread the probability over the right words and the wrong ones, about as they followed the second word alone.
-    A table that backs off does this, and so does a network that adds up its two words. Is there a nonlinear function
-    between your two layers, and has the training loss come down?"""
+    """You spread the probability over the right words and the wrong ones, about as they followed one of the two words
+    alone. A table that backs off does this, and so does a network that adds up its two words. Is there a nonlinear
+    function between your two layers, and has the training loss come down?"""
     p = np.zeros((len(questions), vocab_size))
     for row, (_, b) in zip(p, questions.tolist(), strict=True):
         np.add.at(row, targets[contexts[:, 1] == b], 1)
@@ -474,6 +672,15 @@ def the_wrong_things(contexts, targets, questions, vocab_size):
     return np.where(known & (p == 0), 0.5, 0.0)
 
 
+@fill_the_gaps.mistake
+def answers_for_the_training_contexts(contexts, targets, questions, vocab_size):
+    """You return a row for each *training* context. The network is to be asked the questions, which it has not seen."""
+    p = np.zeros((len(contexts), vocab_size))
+    for row, context in zip(p, contexts, strict=True):
+        np.add.at(row, targets[(contexts == context).all(axis=1)], 1)
+    return p / p.sum(axis=1, keepdims=True)
+
+
 dead_row = Question(
     "04.dead_row",
     0.6,
@@ -484,12 +691,25 @@ dead_row = Question(
         "has moved them?",
         0: "For a probability of 0 the logit would have to fall without end. What would push it down? No pair begins "
         "with *oranges*.",
-        2 / 3: "That is what is learned in the row of *love*. The row of *oranges* is never read in training.",
+        2 / 3: "If you took what is learned in the row of *love*: the row of *oranges* is never read in training. If "
+        "you divided 6 by 9: there are four other words, not three, and the exponential of 0 is 1.",
         1: "Nothing ever followed *oranges*, so no step raised the logit either.",
         math.log(6): "That is the logit. Softmax still has to turn the row into probabilities.",
         6: "That is the exponential of the logit. It still has to be divided by the sum over the whole row.",
         1.2: "A probability cannot be above 1. Each of the five words has a share in the denominator, and the "
         "exponential of 0 is not 0.",
+        math.log(6)
+        / (
+            math.log(6) + 4
+        ): "You took the exponential of the zeros and not of the logit of *love*. Softmax takes the exponential of "
+        "every logit.",
+        1 / 3: "That is a counted share from another row. No pair begins with *oranges*, so this row keeps the logits "
+        "with which it started.",
+        6
+        / 7: "You counted the other four words as one. Each of them has an exponential of its own in the denominator.",
+        0.4: "That is the share of the four other words together.",
+        0.1: "That is the probability of one of the other words. Which one is asked for?",
+        1.5: "You divided by the other four only. The denominator holds the exponential of *love* as well.",
         6 / 11: "You counted five other words. There are five words in all, and one of them is *love*.",
     },
 )
@@ -508,6 +728,8 @@ wider_window = Question(
         196_608: "That is what is added. How many parameters are there in all?",
         367_848: "You also added embeddings for the new positions. The table of embeddings has a row per character, "
         "wherever the character stands.",
+        170_856: "That is the network as it was. Each hidden unit is connected to every component of every embedding "
+        "in the window, so a wider window brings new weights.",
         171_240: "You added D for each new position. Every component of its embedding is connected to every hidden "
         "unit.",
         177_000: "You added F for each new position. Every hidden unit is connected to every component of the "

@@ -1,5 +1,9 @@
 """Exercises of chapter 02: tables with a longer memory, and the smoothing they need."""
 
+import math
+import re
+from collections import Counter
+
 import numpy as np
 
 from transformer_lib.exercises.engine import Question, exercise
@@ -21,6 +25,12 @@ rows_of_a_table = Question(
         5 * 6: "You multiplied the places by the words. Each further place multiplies the number of contexts again.",
         (5**7 - 5) // 4: "That adds the shorter contexts, which the beginning of a text needs. The question asks "
         "for the full ones only.",
+        6**6: "You counted six words. The chapter's text has an end token, but the question speaks of five words.",
+        6**7: "You counted six words, and all cells of the table. A row is a context, and there are five words.",
+        5**8: "Two tokens of memory too many. Order 2 was the bigram, and it looks at one token.",
+        3: "You counted contexts that were seen, in the three sentences. The question is how many are *possible*.",
+        math.comb(10, 6): "You left out the order of the words: in a context, it matters which word stands where.",
+        5 * 4 * 3 * 2: "You used no word twice. A word may stand at several places of a context.",
         (5**7 - 1) // 4: "That adds the shorter contexts, down to the empty one. The question asks for the full ones.",
     },
 )
@@ -37,6 +47,14 @@ coins = Question(
         10: "The coins are tossed independently, so their outcomes multiply.",
         4: "You counted the coins. In how many ways can they all land?",
         5: "You counted the characters of the n-gram. In how many ways can the coins of its context land?",
+        31: "You added the rows of all shorter contexts. The question is about one row of the order-5 table.",
+        30: "You added the rows of shorter contexts. The question is about one row of the order-5 table.",
+        15: "You left out a row, perhaps that in which all characters are in the first typeface. It is one of them.",
+        144: "That is the vocabulary, doubled: the number of *columns*. How many rows does one context become?",
+        72: "That is the vocabulary before it was doubled. How many rows does one context become?",
+        64: "Two coins too many: the context of an order-5 model is shorter than its n-grams.",
+        3: "One coin decides for each character, and each decision may differ from the others. How many outcomes are "
+        "there?",
         1: "A reader sees the same context. The table does not read: to it the two typefaces are different tokens.",
     },
 )
@@ -49,6 +67,8 @@ def texts_and_lengths(generator):
     yield np.array([0, 1, 0, 2]), 2
     yield np.array([1, 12, 3, 11, 2, 3]), 2  # 1, 12 and 11, 2 look alike when written together
     yield np.array([2, 1, 1, 2, 1, 1, 0]), 2
+    yield np.array([0, 1, 2, 0, 1]), 2  # the last context has a row, too
+    yield np.array([3, 1, 2, 1, 3, 1, 3, 2, 1, 2, 3, 3, 1]), 2
     for size, vocab_size, length in ((12, 2, 3), (30, 3, 2), (60, 4, 4)):
         yield generator.integers(0, vocab_size, size=size), length
 
@@ -80,11 +100,72 @@ def the_ngrams_counted(tokens, length):
     return len({tuple(tokens[i : i + length + 1].tolist()) for i in range(len(tokens) - length)})
 
 
+@seen_contexts.mistake(
+    why={
+        "in a different order": lambda w: tuple(sorted(w)),
+        "a different number of times, or in a different order": frozenset,
+    }
+)
+def the_order_of_the_tokens_lost(tokens, length, *, why):
+    """You treat two contexts as one when they hold the same tokens {why}. A table does not: "not to" and "to not" are
+    two rows."""
+    return len({why(tokens[i : i + length].tolist()) for i in range(len(tokens) - length)})
+
+
 @seen_contexts.mistake
-def the_order_of_the_tokens_lost(tokens, length):
-    """You treat two contexts as one when they hold the same tokens in a different order, or a different number of
-    times. A table does not: "not to" and "to not" are two rows."""
-    return len({frozenset(tokens[i : i + length].tolist()) for i in range(len(tokens) - length)})
+def digits_run_together(tokens, length):
+    """You write the ids of a context one after the other, with nothing between them. Then 1, 12 and 11, 2 look the
+    same: compare tuples, or put a mark between two ids."""
+    return len({"".join(map(str, tokens[i : i + length].tolist())) for i in range(len(tokens) - length)})
+
+
+def _met(tokens, length):
+    """How often each context was met, and which tokens followed it."""
+    times, after = Counter(), {}
+    for i in range(len(tokens) - length):
+        context = tuple(tokens[i : i + length].tolist())
+        times[context] += 1
+        after.setdefault(context, set()).add(int(tokens[i + length]))
+    return times, after
+
+
+@seen_contexts.mistake(those={"exactly once": lambda n: n == 1, "more than once": lambda n: n > 1})
+def how_often_it_was_met(tokens, length, *, those):
+    """You count the contexts that were met {those}. Each context that was met has a row, however often it was."""
+    return sum(those(n) for n in _met(tokens, length)[0].values())
+
+
+@seen_contexts.mistake(those={"several different tokens": lambda n: n > 1, "always the same token": lambda n: n == 1})
+def how_many_followed(tokens, length, *, those):
+    """You count the contexts that were followed by {those}. A context has a row as soon as anything followed it."""
+    return sum(those(len(found)) for found in _met(tokens, length)[1].values())
+
+
+@seen_contexts.mistake
+def the_last_window_removed(tokens, length):
+    """You remove the window at the very end, even where it stands in the text once more, with something after it. Then
+    it has a row."""
+    return len(_met(tokens, length)[0].keys() - {tuple(tokens[len(tokens) - length :].tolist())})
+
+
+@seen_contexts.mistake
+def different_tokens_counted(tokens, length):
+    """You count different *tokens*. In a table of windows, `np.unique` looks at each number by itself, unless an axis
+    tells it to compare rows."""
+    return len(set(tokens[:-1].tolist()))
+
+
+@seen_contexts.mistake
+def one_place_short(tokens, length):
+    """You stop one place too early: the last context that is followed by a token is missing."""
+    return len({tuple(tokens[i : i + length].tolist()) for i in range(len(tokens) - length - 1)})
+
+
+@seen_contexts.mistake
+def one_token_shorter(tokens, length):
+    """Your contexts are one token shorter than `length`. A context of `length` tokens is what an order of length + 1
+    looks back at."""
+    return seen_contexts(tokens, length - 1)
 
 
 @seen_contexts.mistake
@@ -168,6 +249,58 @@ def the_shorter_contexts_on_top(frequencies, weights):
     """You go in the wrong direction, so order 1 has the last word. The longest context should be asked first and
     leave the rest to the shorter ones."""
     return interpolate(frequencies[::-1], weights[::-1])
+
+
+@interpolate.mistake
+def the_rest_goes_to_the_uniform_distribution(frequencies, weights):
+    """At every order you give the rest to the uniform distribution, so only the longest context that was seen has a
+    say. The rest goes to what the *next shorter* context predicts."""
+    p = even = np.full(frequencies.shape[1], 1 / frequencies.shape[1])
+    for frequency, weight in zip(frequencies, weights, strict=True):
+        p = weight * frequency + (1 - weight) * even if frequency.any() else p
+    return p
+
+
+@interpolate.mistake
+def tokens_that_never_followed_left_alone(frequencies, weights):
+    """You skip single tokens whose frequency is 0, and not whole contexts that were never seen. In a context that was
+    seen, a token with frequency 0 has a say: its share becomes smaller."""
+    p = np.full(frequencies.shape[1], 1 / frequencies.shape[1])
+    for frequency, weight in zip(frequencies, weights, strict=True):
+        p = np.where(frequency > 0, weight * frequency + (1 - weight) * p, p)
+    return p
+
+
+@interpolate.mistake(then={"and make the result sum to 1": True, "and leave it at that": False})
+def logarithms_mixed(frequencies, weights, *, then):
+    """You mix logarithms, or multiply powers, {then}. A token with frequency 0 in one context then gets nothing at all.
+    Interpolation adds probabilities."""
+    p = np.full(frequencies.shape[1], 1 / frequencies.shape[1])
+    for frequency, weight in zip(frequencies, weights, strict=True):
+        if frequency.any():
+            p = frequency**weight * p ** (1 - weight)
+            p = p / p.sum() if then else p
+    return p
+
+
+@interpolate.mistake
+def only_the_longest_context(frequencies, weights):
+    """You take the longest context that was seen and ask no other. Interpolation lets every order have its share."""
+    seen = [frequency for frequency in frequencies if frequency.any()]
+    return seen[-1]
+
+
+@interpolate.mistake
+def made_to_sum_to_one(frequencies, weights):
+    """You add up the orders, each times its weight, and divide by the sum. Interpolation needs no division: each order
+    takes its share of what the longer contexts left, and the uniform distribution takes the rest."""
+    return weights @ frequencies / (weights @ frequencies).sum()
+
+
+@interpolate.mistake
+def a_plain_mean(frequencies, weights):
+    """You give all orders the same share. Each has a weight of its own."""
+    return frequencies.mean(axis=0)
 
 
 def rows_to_discount(generator):
@@ -268,6 +401,75 @@ def an_unseen_context_without_a_distribution(counts, D, lower):
         return (np.maximum(counts - D, 0) + D * np.count_nonzero(counts) * lower) / counts.sum()
 
 
+@discount.mistake
+def added_instead_of_taken(counts, D, lower):
+    """You add D times the lower order to the counts, as add-k smoothing adds k. Here D is *taken* from each count above
+    0, and what was taken is given away."""
+    more = counts + D * lower
+    return more / more.sum()
+
+
+@discount.mistake
+def shares_discounted(counts, D, lower):
+    """You take D from the shares, after the division. D is a part of one *count*, so take it before you divide."""
+    if counts.sum() == 0:
+        return lower
+    left = np.maximum(counts / counts.sum() - D, 0)
+    return left + (1 - left.sum()) * lower
+
+
+@discount.mistake
+def unseen_contexts_become_uniform(counts, D, lower):
+    """Where the context was seen, yours is right. Where it was never seen you return the uniform distribution, although
+    the shorter context knows more than that."""
+    return discount(counts, D, lower) if counts.any() else np.full(len(counts), 1 / len(counts))
+
+
+@discount.mistake
+def unseen_contexts_become_zeros(counts, D, lower):
+    """Where the context was seen, yours is right. Where it was never seen you return zeros, which is no distribution.
+    What does the model still know there from the shorter context?"""
+    return discount(counts, D, lower) if counts.any() else np.zeros(len(counts))
+
+
+@discount.mistake
+def a_share_of_every_count(counts, D, lower):
+    """You take a *share* D of every count, as interpolation does. Absolute discounting takes the same amount from each
+    count above 0, so a large count loses a smaller part of itself."""
+    if counts.sum() == 0:
+        return lower
+    return (1 - D) * counts / counts.sum() + D * lower
+
+
+@discount.mistake
+def divided_by_what_is_left(counts, D, lower):
+    """Your probabilities sum to more than 1: you divide by what is left after the discount. What was taken belongs to
+    the row as well, so which sum is to be divided by?"""
+    if counts.sum() == 0:
+        return lower
+    left = np.maximum(counts - D, 0)
+    with np.errstate(all="ignore"):
+        return (left + D * np.count_nonzero(counts) * lower) / left.sum()
+
+
+@discount.mistake
+def given_to_all_alike(counts, D, lower):
+    """You give the same share of what was taken to every token. It is to be distributed as `lower` says."""
+    return discount(counts, D, np.full(len(counts), 1 / len(counts))) if counts.any() else lower
+
+
+@discount.mistake
+def not_divided(counts, D, lower):
+    """You take and give, but these are still counts. Divide by how often the context was met."""
+    return discount(counts, D, lower) * counts.sum() if counts.any() else lower
+
+
+@discount.mistake
+def the_lower_order_in_full(counts, D, lower):
+    """You add the whole of the lower order, which is 1 in all. It receives only what was taken from the row."""
+    return np.maximum(counts - D, 0) / max(counts.sum(), 1) + lower if counts.any() else lower
+
+
 def square_tables(generator):
     """Bigram counts from 1 by 1 on; in each later one a frequent token follows few others."""
     yield (np.array([[2]]),)
@@ -315,6 +517,52 @@ def not_divided_at_all(counts):
     return np.count_nonzero(counts, axis=0)
 
 
+@continuation.mistake
+def the_token_itself_left_out(counts):
+    """You leave out a token that follows itself. It came before itself, so it is one of its own predecessors."""
+    return continuation(counts * (1 - np.eye(len(counts), dtype=int)))
+
+
+@continuation.mistake
+def different_counts_counted(counts):
+    """You count how many different *numbers* stand in a column, and 0 is one of them. Count the rows in which the
+    number is above 0."""
+    n = np.array([len(set(column)) for column in counts.T.tolist()])
+    return n / n.sum()
+
+
+@continuation.mistake(added={"one": 1, "one half": 0.5})
+def smoothed(counts, *, added):
+    """You add {added} to each number of predecessors, so that no token is impossible. The exercise asks for the shares
+    as they are."""
+    n = np.count_nonzero(counts, axis=0) + added
+    return n / n.sum()
+
+
+@continuation.mistake
+def softmax_of_the_numbers(counts):
+    """You apply softmax to the numbers of predecessors. "In proportion" means that twice as many give twice the
+    probability: divide by the sum."""
+    e = np.exp(np.count_nonzero(counts, axis=0))
+    return e / e.sum()
+
+
+@continuation.mistake
+def only_pairs_that_occur_once(counts):
+    """You count the predecessors that came before the token exactly once. One that came more often is a predecessor,
+    too."""
+    n = (counts == 1).sum(axis=0)
+    return n / max(n.sum(), 1)
+
+
+@continuation.mistake
+def both_sides_counted(counts):
+    """You count the neighbors on both sides. The exercise asks only how many different tokens came *before* each
+    token."""
+    n = np.count_nonzero(counts, axis=0) + np.count_nonzero(counts, axis=1)
+    return n / n.sum()
+
+
 def texts_contexts_and_leasts(generator):
     """Endings that were seen often, once, only at the very end of the text, and not at all; ties; nothing seen."""
     yield "ab", "a", 1
@@ -326,6 +574,9 @@ def texts_contexts_and_leasts(generator):
     yield "aab", "zzz", 1
     yield "abxab", "ab", 2  # the ending stands twice, and only once something follows
     yield "abab.c", ".", 1
+    yield "aabaaab", "aa", 1  # places that overlap
+    yield "abcabdaabe", "xab", 2
+    yield "cab. bab? cat. cap", "ab.", 1
     yield "the cat, the cab, the can: a bat", "that ca", 2
     yield "".join(generator.choice(list("abc "), size=60)), "cab a", 3
 
@@ -396,4 +647,94 @@ def ties_go_to_the_first_met(text, context, least):
         found = _followers(text, context[i:])
         if len(found) >= least:
             return max(dict.fromkeys(found), key=found.count)
+    return None
+
+
+@guess_next.mistake
+def the_whole_context_left_out(text, context, least):
+    """You shorten the context before you first look it up, so its whole length is never tried."""
+    return guess_next(text, context[1:], least)
+
+
+@guess_next.mistake
+def the_empty_ending_left_out(text, context, least):
+    """You stop at one character and return nothing. The empty ending comes last: it occurs before every character."""
+    return _guess(text, [context[i:] for i in range(len(context))], least)
+
+
+@guess_next.mistake
+def all_or_nothing(text, context, least):
+    """Where the whole context was not seen often enough, you go to the empty ending at once. The endings between them
+    come first, from long to short."""
+    return _guess(text, [context], least) or _most_frequent(list(text))
+
+
+@guess_next.mistake
+def places_that_overlap_missed(text, context, least):
+    """You go on searching after the ending that you found, as `str.count` and `re.findall` do, and miss places that
+    overlap. In "aaa" the ending "a" is followed twice, and each place counts."""
+    for i in range(len(context) + 1):
+        found, at, ending = [], 0, context[i:]
+        while (at := text.find(ending, at)) >= 0 and at + len(ending) < len(text):
+            found.append(text[at + len(ending)])
+            at += max(len(ending), 1)
+        if len(found) >= least:
+            return _most_frequent(found)
+    return None
+
+
+@guess_next.mistake
+def the_context_read_as_a_pattern(text, context, least):
+    """You give the context to `re` as a pattern, in which a dot, a bracket, or a question mark means something else.
+    `re.escape` makes plain characters of them."""
+    for i in range(len(context) + 1):
+        try:
+            found = re.findall(f"(?={context[i:]}(.))", text, re.DOTALL)
+        except re.error:
+            continue
+        if len(found) >= least:
+            return _most_frequent(found)
+    return None
+
+
+@guess_next.mistake
+def the_least_frequent(text, context, least):
+    """You return the character that followed *least* often."""
+    for i in range(len(context) + 1):
+        found = _followers(text, context[i:])
+        if len(found) >= least:
+            return min(sorted(set(found)), key=found.count)
+    return None
+
+
+@guess_next.mistake
+def least_asked_of_the_character(text, context, least):
+    """You require that one *character* followed at least `least` times. It is the ending that has to occur so often,
+    whatever follows."""
+    for i in range(len(context) + 1):
+        found = _followers(text, context[i:])
+        if found and found.count(_most_frequent(found)) >= least:
+            return _most_frequent(found)
+    return None
+
+
+@guess_next.mistake
+def the_end_of_the_text_counted(text, context, least):
+    """You count a place at the very end of the text, where nothing follows. Only the places that are followed by a
+    character count toward `least`."""
+    for i in range(len(context) + 1):
+        found = _followers(text, context[i:])
+        if found and len(found) + text.endswith(context[i:]) >= least:
+            return _most_frequent(found)
+    return None
+
+
+@guess_next.mistake
+def all_that_followed_most_often(text, context, least):
+    """You return a table of what followed, or a list. One character is asked for: the most frequent, and of several the
+    smallest."""
+    for i in range(len(context) + 1):
+        found = _followers(text, context[i:])
+        if len(found) >= least:
+            return Counter(found)
     return None

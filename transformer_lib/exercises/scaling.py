@@ -19,6 +19,11 @@ which_scale = Question(
         "itself?",
         8: "That is the divisor of the 2017 model, whose heads are 64 wide, or the number of heads. How wide is a head "
         "here?",
+        80: "You multiplied by the number of heads. Each head divides its own scores, and it is only 1/8 as wide as "
+        "the model.",
+        12.5: "You divided the width of a head by the number of heads once more. What is the magnitude of a score "
+        "whose width is 100?",
+        math.sqrt(100 / 8): "You divided by the number of heads twice. A head is 100 wide.",
         0.1: "You have the number by which the scores are multiplied. The question asks what they are divided by.",
         math.sqrt(8): "You took the root of the number of heads. The terms of a dot product are components of a query "
         "and a key: how many are there?",
@@ -39,6 +44,10 @@ score_variance = Question(
         6: "You have the standard deviation. The question asks for the variance.",
         13: "You added the two variances, which would be right for the sum of two independent numbers. Here a "
         "component of the query is *multiplied* by one of the key.",
+        36 / 64: "You have the variance of one product, divided by 64. A score is a *sum* of 64 products.",
+        36 / 8: "You have the variance of one product, divided by 8. A score is a *sum* of 64 products.",
+        48: "You have the standard deviation before the division.",
+        6 * 64: "You multiplied by the standard deviation of one product. Variances of independent terms add up.",
         1: "That would be the answer if every component had variance 1. How much louder are these?",
         832: "You added the two variances and have not divided yet. A component of the query is *multiplied* by one of "
         "the key.",
@@ -61,6 +70,18 @@ sensitivity = Question(
         -0.0564: "You have the change of the second weight, with its sign reversed. The second weight gains from *two* "
         "others: how much of it from the first?",
         -0.06: "The first weight would lose as much as that if it were 1. Which factor is missing?",
+        0.9
+        * 0.94: "You multiplied one weight by one minus the other. That is for a weight and its *own* score; here two "
+        "different weights meet.",
+        -0.9
+        * 0.94: "You multiplied one weight by one minus the other, with the sign of two different weights. That is "
+        "for a weight and its *own* score; here two "
+        "different weights meet.",
+        0: "A softmax that is nearly saturated responds little, but it does respond. Which two weights make up the "
+        "entry?",
+        0.06: "You have one factor, and the sign is missing: the second weight grows at the expense of the first.",
+        -0.09: "You have the change of the first weight with its *own* score, and its sign reversed.",
+        -0.1: "You let the first weight lose as much as the others hold. Which entry of the Jacobian matrix is it?",
         -0.9: "You have one factor of the entry. Which other weight takes part?",
         -0.036: "You used the third weight. Whose score rises?",
         -0.0024: "You have the change of the *third* weight. Which entry belongs to the first?",
@@ -78,6 +99,12 @@ temperature = Question(
         64: "That is $d_k$, and it would make the weights flatter. The program's weights are sharper than intended.",
         1 / 64: "The direction is right. The division was by the root of the width: how much is there to undo?",
         1: "A temperature of 1 leaves the scores as they are, and the two programs would have the same weights.",
+        0.8: "A point stands in the wrong place, or you divided 8 by 10. By which number were the scores to be "
+        "divided?",
+        -8: "A negative temperature turns the order of the scores round. Which *factor* undoes a division by 8?",
+        4: "That is a root taken once too often, and it would make the weights flatter.",
+        1 / 4: "You took the root twice. By which number were the scores to be divided?",
+        -1 / 8: "A negative temperature turns the order of the scores round. The size is right.",
         0: "At a temperature of 0 the largest score takes everything. The undivided scores are larger, but how many "
         "times larger?",
     },
@@ -180,6 +207,50 @@ def shifted_by_the_first(scores):
     return _by_exponentials(scores, scores[0])
 
 
+@softmax_jacobian.mistake
+def the_minus_sign_left_off(scores):
+    """Your diagonal is right, and the other entries have the wrong sign: when one score rises, the *other* weights
+    fall."""
+    return softmax_jacobian(scores).abs()
+
+
+@softmax_jacobian.mistake
+def one_number_subtracted(scores):
+    """You subtract one number from every entry, the dot product of the weights with themselves. The product wanted has
+    two axes: entry [i, j] is weight i times weight j."""
+    p = torch.softmax(scores, dim=0)
+    return torch.diag(p) - p @ p
+
+
+@softmax_jacobian.mistake(which={"row": 0, "column": 1})
+def one_weight_forgotten(scores, *, which):
+    """Off the diagonal you have one weight, that of the {which}, and the other is missing: entry [i, j] needs both."""
+    p = torch.softmax(scores, dim=0)
+    q = p[:, None] if which == 0 else p[None]
+    return torch.diag(p) - q
+
+
+@softmax_jacobian.mistake
+def the_derivative_of_a_sum(scores):
+    """You differentiate the *sum* of the weights, which is always 1, so nothing is left but zeros. Each weight has a
+    row of derivatives of its own."""
+    return torch.zeros_like(scores)
+
+
+@softmax_jacobian.mistake
+def the_diagonal_as_a_vector(scores):
+    """You return how each weight changes with its own score. The matrix also says how it changes with the others."""
+    return softmax_jacobian(scores).diagonal()
+
+
+@softmax_jacobian.mistake
+def squared_on_the_diagonal(scores):
+    """On the diagonal you have the square of the weight. When a score rises, its own weight changes by p times what is
+    still left to gain."""
+    p = torch.softmax(scores, dim=0)
+    return torch.diag(p * p) - (1 - torch.eye(len(p))) * torch.outer(p, p)
+
+
 def projections_of_queries(generator):
     """One head and several; d_k a square and not."""
     for d_model, n_heads in ((4, 1), (4, 2), (8, 2), (12, 2), (12, 4)):
@@ -246,6 +317,47 @@ def the_root_split_in_two(w_q, b_q, n_heads):
     return _divided_by((w_q.shape[0] // n_heads) ** 0.25, w_q, b_q)
 
 
+@fold_scale.mistake
+def the_matrix_alone(w_q, b_q, n_heads):
+    """You return the matrix only. The bias is part of the query and has to be divided, too: return both, as a pair."""
+    return fold_scale(w_q, b_q, n_heads)[0]
+
+
+@fold_scale.mistake(which={"rows": 0, "columns": 1})
+def the_first_head_alone(w_q, b_q, n_heads, *, which):
+    """You divide the {which} of the first head's width only. Each head takes its division from the same matrix, so all
+    of it has to be divided."""
+    d_k = len(w_q) // n_heads
+    root = d_k**0.5
+    w, b = w_q.clone(), b_q.clone()
+    (w if which == 0 else w.T)[:d_k] /= root
+    if which == 0:
+        b[:d_k] /= root
+    else:
+        b /= root
+    return w, b
+
+
+@fold_scale.mistake(bias={"whole": True, "entry by entry": False})
+def queries_made_equally_long(w_q, b_q, n_heads, *, bias):
+    """You divide each row of the matrix by its length, and the bias {bias}. That changes every query in its own way;
+    the division by √d_k is one factor for all."""
+    rows = w_q.norm(dim=1, keepdim=True)
+    return w_q / rows, b_q / (b_q.norm() if bias else rows[:, 0])
+
+
+@fold_scale.mistake
+def only_the_bias(w_q, b_q, n_heads):
+    """You divide the bias, and the matrix stays as it was. Both make up the query."""
+    return w_q, fold_scale(w_q, b_q, n_heads)[1]
+
+
+@fold_scale.mistake
+def transposed_too(w_q, b_q, n_heads):
+    """Your numbers are right, and the matrix is transposed. It is still multiplied as `x @ w_q.T`."""
+    return fold_scale(w_q, b_q, n_heads)[0].T, fold_scale(w_q, b_q, n_heads)[1]
+
+
 def rates_and_widths(_):
     """Both optimizers, the width of the lab and two others, one of them with a root that is not whole."""
     for rate, d_k in ((0.003, 256), (0.01, 64), (0.5, 8)):
@@ -304,3 +416,29 @@ def gradient_descent_at_the_same_rate(rate, d_k, optimizer):
 def the_two_exchanged(rate, d_k, optimizer):
     """You have both numbers, and each belongs to the other optimizer. Whose step grows with the gradient?"""
     return rate / d_k if optimizer == "adam" else rate / math.sqrt(d_k)
+
+
+@rate_of_w_q.mistake
+def one_width_for_all(rate, d_k, optimizer):
+    """You divide by 16 and 256, the numbers of one width. They follow from d_k, which is an argument here."""
+    return rate / 16 if optimizer == "adam" else rate / 256
+
+
+@rate_of_w_q.mistake
+def gradient_descent_the_other_way(rate, d_k, optimizer):
+    """You are right about Adam. For plain gradient descent you raise the rate, as if folding made the gradient smaller.
+    Print the gradient of the matrix in both networks: which one is larger?"""
+    return rate / math.sqrt(d_k) if optimizer == "adam" else rate * math.sqrt(d_k)
+
+
+@rate_of_w_q.mistake(adam=["0.0003", "0.001"])
+def measured_rates(rate, d_k, optimizer, *, adam):
+    """You return rates that were measured for one network, {adam} for Adam, whatever `rate` is. Which *multiple* of it
+    does the folded matrix need?"""
+    return float(adam) if optimizer == "adam" else float(adam) / 10
+
+
+@rate_of_w_q.mistake
+def the_fourth_root(rate, d_k, optimizer):
+    """You took one root too many. The initial matrix was divided by √d_k, and so its step has to be."""
+    return rate / d_k**0.25 if optimizer == "adam" else rate / d_k**0.5

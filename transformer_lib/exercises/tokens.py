@@ -17,6 +17,13 @@ utf8_tokens = Question(
         11: "You left out the spaces. A space is a character like any other, and one byte.",
         10: "You gave the emoji one byte, as if it were ASCII. Its code point is far above 127.",
         12: "You gave the emoji as many bytes as the Chinese character. Its code point is above U+FFFF.",
+        14: "You gave one of the two characters one byte too many. UTF-8 spends as few bytes as the code point needs.",
+        9: "One of your characters has too few bytes. Two of them are not ASCII: how many does each of those take?",
+        104: "Those are bits. A byte has eight of them, and each byte is one token here.",
+        32: "You gave every character four bytes, as UTF-32 does. In UTF-8 an ASCII character takes one.",
+        16: "You gave every character two bytes. In UTF-8 an ASCII character takes one, and other characters more.",
+        24: "You gave every character three bytes. In UTF-8 an ASCII character takes one.",
+        5: "That is a number of larger tokens, such as a trained tokenizer makes. Here each byte is a token.",
         3: "Those are the words. The question is about bytes.",
     },
 )
@@ -129,6 +136,84 @@ def characters_counted_as_bytes(tokens):
     return shown
 
 
+def _first_and_last(tokens, take):
+    """Show each character at the token in which its first, or its last, byte lies."""
+    shown, at = [""] * len(tokens), 0
+    owners = [i for i, token in enumerate(tokens) for _ in token]
+    for character in b"".join(tokens).decode(errors="ignore"):
+        end = at + len(character.encode())
+        shown[owners[take(at, end)]] += character
+        at = end
+    return shown
+
+
+@stream.mistake
+def shown_where_it_begins(tokens):
+    """You show a character at the token that holds its *first* byte. When that token arrives, the others are not there
+    yet: nobody knows which character it will be."""
+    return _first_and_last(tokens, lambda first, end: first)
+
+
+@stream.mistake
+def the_buffer_emptied_too_early(tokens):
+    """You throw away the bytes that cannot be decoded yet. Keep them until the next token has come, and empty the
+    buffer only when they were shown."""
+    shown = []
+    for token in tokens:
+        try:
+            shown.append(token.decode())
+        except UnicodeDecodeError:
+            shown.append("")
+    return shown
+
+
+@stream.mistake(length=[2, 3, 4])
+def characters_of_one_length(tokens, *, length):
+    """You wait for {length} bytes whenever a byte is not ASCII. A character outside ASCII has two, three, or four: what
+    does its first byte say?"""
+    shown, held = [], b""
+    for token in tokens:
+        text = ""
+        for byte in token:
+            if byte < 128 and not held:
+                text += chr(byte)
+                continue
+            held += bytes([byte])
+            if len(held) == int(length):
+                text, held = text + held.decode(errors="replace"), b""
+        shown.append(text)
+    return shown
+
+
+@stream.mistake
+def nothing_for_an_empty_one(tokens):
+    """You leave out the tokens after which nothing new can be shown. The list has one text for each token, perhaps an
+    empty one."""
+    return [text for text in stream(tokens) if text]
+
+
+@stream.mistake
+def the_rest_shown_at_the_end(tokens):
+    """Right, but for the bytes that are left at the end: you show something for them, although they never become a
+    character."""
+    shown = stream(tokens)
+    return [*shown[:-1], shown[-1] + "\N{REPLACEMENT CHARACTER}"] if _unfinished(tokens) else shown
+
+
+def _unfinished(tokens):
+    try:
+        b"".join(tokens).decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+@stream.mistake
+def bytes_taken_for_characters(tokens):
+    """You make a character of every byte. In UTF-8 a character outside ASCII is several bytes."""
+    return [token.decode("latin-1") for token in tokens]
+
+
 def words_with_counts(generator):
     """Words, with how often each occurs; in none do two pairs share the best score."""
     for counts in (
@@ -141,6 +226,7 @@ def words_with_counts(generator):
         {"low": 1, "ow": 20, "lo": 9, "wl": 3},
         {"my": 1, "me": 30, "be": 2, "by": 12, "ye": 1},
         {"oo": 10, "oz": 2, "za": 3, "a": 8},
+        {"bd": 4, "acc": 16, "ccd": 11, "db": 6},
         {"bcd": 2, "db": 17, "aaa": 15, "cd": 1},  # whose best pair stands in two words
     ):
         yield ([(list(word), times) for word, times in counts.items()],)
@@ -220,6 +306,71 @@ def the_pair_already_joined(words):
     return "".join(closest_pair(words))
 
 
+def _counted(
+    words, *, of_tokens=lambda times: times, of_pairs=lambda times: times, pair=lambda left, right: (left, right)
+):
+    tokens, pairs = Counter(), Counter()
+    for word, times in words:
+        for token in word:
+            tokens[token] += of_tokens(times)
+        for left, right in pairwise(word):
+            pairs[pair(left, right)] += of_pairs(times)
+    return max(pairs, key=lambda p: pairs[p] / (tokens[p[0]] * tokens[p[1]]))
+
+
+@closest_pair.mistake
+def tokens_counted_once_for_each_word(words):
+    """You count the pairs as often as their word occurs, but the tokens only once for each word. Both have to be
+    counted alike."""
+    return _counted(words, of_tokens=lambda times: 1)
+
+
+@closest_pair.mistake
+def pairs_counted_once_for_each_word(words):
+    """You count the tokens as often as their word occurs, but the pairs only once for each word. Both have to be
+    counted alike."""
+    return _counted(words, of_pairs=lambda times: 1)
+
+
+@closest_pair.mistake
+def both_orders_taken_together(words):
+    """You count a pair and its reverse together. "ab" and "ba" are two pairs: merging one leaves the other alone."""
+    return _counted(words, pair=lambda left, right: (min(left, right), max(left, right)))
+
+
+@closest_pair.mistake
+def the_pair_squared(words):
+    """You square the count of the pair, or take a root of the counts of its tokens. The score divides the count of the
+    pair itself by the product of the two."""
+    return _scored(words, lambda both, left, right: both**2 / (left * right))
+
+
+@closest_pair.mistake
+def divided_into_whole_numbers(words):
+    """You divide with `//`, which leaves whole numbers: nearly every score becomes 0, and the first pair wins."""
+    return _scored(words, lambda both, left, right: both // (left * right))
+
+
+@closest_pair.mistake(least=[2, 3])
+def rare_words_left_out(words, *, least):
+    """You leave out words, or pairs, that occur fewer than {least} times. The exercise counts all of them."""
+    return closest_pair([(word, times) for word, times in words if times >= int(least)])
+
+
+@closest_pair.mistake
+def divided_by_the_second_alone(words):
+    """You divide by the count of the second token alone. Both tokens of the pair can be common, and the score is to
+    allow for both."""
+    return _scored(words, lambda both, left, right: both / right)
+
+
+@closest_pair.mistake(one={"larger": max, "smaller": min})
+def divided_by_one_of_them(words, *, one):
+    """You divide by the {one} of the two counts. The score divides by their product: that is how often they would meet
+    by chance."""
+    return _scored(words, lambda both, left, right: both / one(left, right))
+
+
 def words_and_vocabularies(generator):
     """Words, and vocabularies that know them whole, in parts, and not at all."""
     yield "a", {"a"}
@@ -233,6 +384,7 @@ def words_and_vocabularies(generator):
     yield "newsx", {"new", "##s", "news"}
     yield "unhug", {"un", "##h", "##hug", "hug", "u", "##n"}
     yield "anna", {"an", "ann", "##na", "##n"}
+    yield "abzz", {"ab", "##b"}
 
 
 @exercise("03.longest_match", inputs=words_and_vocabularies)
@@ -241,15 +393,16 @@ def longest_match(word, vocabulary):
     return _matched(word, vocabulary)
 
 
-def _matched(word, vocabulary, *, longest=True, mark="##", rest_only=False):
+def _matched(word, vocabulary, *, longest=True, mark="##", rest_only=False, unmark=()):
     tokens, i = [], 0
     while i < len(word):
         ends = range(len(word), i, -1) if longest else range(i + 1, len(word) + 1)
         fitting = [(mark if i else "") + word[i:end] for end in ends if (mark if i else "") + word[i:end] in vocabulary]
         if not fitting:
             return [*tokens, "[UNK]"] if rest_only else ["[UNK]"]
-        tokens.append(fitting[0])
-        i += len(fitting[0].removeprefix(mark if i else ""))
+        piece = fitting[0].removeprefix(mark if i else "")
+        tokens.append(piece if i and piece in unmark and fitting[0] not in unmark else fitting[0])
+        i += len(piece)
     return tokens
 
 
@@ -312,6 +465,93 @@ def either_form_accepted_everywhere(word, vocabulary):
     return _matched(word, either)
 
 
+@longest_match.mistake(
+    give={
+        "an empty list": lambda word: [],
+        "nothing": lambda word: None,
+        "the word itself": lambda word: [word],
+        "its characters": list,
+        "a list of `[UNK]`, one for each character": lambda word: ["[UNK]"] * len(word),
+    }
+)
+def another_answer_for_an_unknown_word(word, vocabulary, *, give):
+    """Where the word can be cut, yours is right. For a word that cannot, you return {give}. The answer is a list with
+    one token, which says that it is unknown."""
+    found = _matched(word, vocabulary)
+    return give(word) if found == ["[UNK]"] else found
+
+
+@longest_match.mistake
+def two_pieces_at_most(word, vocabulary):
+    """You take the longest beginning, and then all of the rest, or nothing. The rest is cut in the same way, again and
+    again, until no character is left."""
+    for end in range(len(word), 0, -1):
+        if word[:end] in vocabulary:
+            rest = "##" + word[end:]
+            return [word[:end], rest] if rest in vocabulary else [word[:end]]
+    return ["[UNK]"]
+
+
+@longest_match.mistake
+def unmarked_pieces_where_no_marked_one_fits(word, vocabulary):
+    """Inside a word you also accept a piece without its mark. There only the form with the mark will do: the other
+    begins a word."""
+    return _matched(word, vocabulary | {"##" + token for token in vocabulary}, unmark=vocabulary)
+
+
+@longest_match.mistake
+def the_longest_anywhere(word, vocabulary):
+    """You look for the longest token anywhere in the word first, and then cut what is left of it and right of it.
+    WordPiece goes from left to right."""
+
+    def cut(first, last):
+        for length in range(last - first, 0, -1):
+            for at in range(first, last - length + 1):
+                token = ("##" if at else "") + word[at : at + length]
+                if token in vocabulary:
+                    left, right = cut(first, at), cut(at + length, last)
+                    return None if left is None or right is None else [*left, token, *right]
+        return None if last > first else []
+
+    return cut(0, len(word)) or ["[UNK]"]
+
+
+@longest_match.mistake
+def the_whole_rest_never_tried(word, vocabulary):
+    """You begin with one character less than what is left, so the whole rest is never tried. Where does `range` begin,
+    and where does a slice end?"""
+    tokens, i = [], 0
+    while i < len(word):
+        fitting = [
+            word[i:end] for end in range(len(word) - 1, i, -1) if ("##" if i else "") + word[i:end] in vocabulary
+        ]
+        if not fitting:
+            return ["[UNK]"]
+        tokens.append(("##" if i else "") + fitting[0])
+        i += len(fitting[0])
+    return tokens
+
+
+@longest_match.mistake
+def the_first_piece_marked(word, vocabulary):
+    """You mark the first piece as well. The mark says that a piece *continues* a word."""
+    found = longest_match(word, vocabulary)
+    return found if found == ["[UNK]"] else ["##" + found[0], *found[1:]]
+
+
+@longest_match.mistake
+def unknown_pieces_one_by_one(word, vocabulary):
+    """Where nothing fits you write the mark for "unknown" and go on after one character. WordPiece gives up on the
+    whole word: one token says that it is unknown."""
+    tokens, i = [], 0
+    while i < len(word):
+        mark = "##" if i else ""
+        end = next((end for end in range(len(word), i, -1) if mark + word[i:end] in vocabulary), None)
+        tokens.append(mark + word[i:end] if end else "[UNK]")
+        i = end or i + 1
+    return tokens
+
+
 per_character = Question(
     "03.per_character",
     6 / math.log(2) / 4,
@@ -326,6 +566,16 @@ per_character = Question(
         24: "You multiplied by the characters in a token. They share what the token costs, and the unit is still nats.",
         math.log2(6) / 4: "You took the logarithm of the nats. They are a logarithm already: how many bits is one nat?",
         math.log2(math.exp(6) / 4): "You divided the perplexity among the characters. Divide the cost instead.",
+        2**6
+        / 4: "You raised 2 to the number of nats. Six nats are a cost, a logarithm already: how many bits is one nat?",
+        2 ** (6 / 4): "You raised 2 to the nats per character. That is no cost: how many bits is one nat?",
+        6 / 16: "You divided by four twice, and the unit is still nats.",
+        6 / math.log(2) / 16: "You divided by the characters in a token twice.",
+        6 / math.log10(2) / 4: "You took the logarithm to base 10 for the natural one. One bit is ln 2 nats.",
+        math.exp(
+            6
+        ): "That is a perplexity per token. The bits are its logarithm to base 2, shared among the characters.",
+        6 * math.log(2): "You multiplied by ln 2, and this is still per token. A bit is the smaller unit.",
         6: "That is what one token costs, in nats. The question changes both units.",
     },
 )
@@ -334,6 +584,8 @@ per_character = Question(
 def pieces_with_counts(generator):
     """Pieces with how often each occurs, in an order that is neither by count nor by letter, and numbers of merges."""
     yield {"ab": 1}, 3
+    yield {"aaab": 2}, 2  # from the left
+    yield {"abab": 3, "ac": 1}, 2  # a new id counts from 256
     yield {"bc": 2, "ab": 2}, 1
     yield {"ba": 2, "bc": 2}, 2
     yield {"é": 3, "e": 1}, 1
@@ -352,19 +604,28 @@ def train_bpe(counts, n_merges):
     return _trained(counts, n_merges)
 
 
-def _trained(counts, n_merges, *, units=str.encode, choose=None, places=None):
+def _trained(
+    counts, n_merges, *, units=str.encode, choose=None, choose_by_text=None, places=None, join=None, first=256
+):
     cut = {piece: list(units(piece)) for piece in counts}
+    texts = {i: bytes([i]) for i in range(256)}
     merges = []
-    for new in range(256, 256 + n_merges):
+    for new in range(first, first + n_merges):
         pairs = Counter()
         for piece, times in counts.items():
             for pair in pairwise(cut[piece]):
                 pairs[pair] += times
         if not pairs:
             break
-        best = choose(pairs) if choose else min(pairs, key=lambda pair: (-pairs[pair], pair))
+        if choose_by_text:
+            best = choose_by_text(pairs, texts)
+            texts[new] = texts[best[0]] + texts[best[1]]
+        else:
+            best = choose(pairs) if choose else min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
-        cut = {piece: _with_one_id(ids, best, new, places) for piece, ids in cut.items()}
+        cut = {
+            piece: join(ids, best, new) if join else _with_one_id(ids, best, new, places) for piece, ids in cut.items()
+        }
     return merges
 
 
@@ -462,3 +723,50 @@ def merges_across_the_ends_of_pieces(counts, n_merges):
 def the_merged_tokens_in_place_of_the_pairs(counts, n_merges):
     """You return the new ids. A merge is the pair of ids from which a new token is made."""
     return [256 + i for i in range(len(train_bpe(counts, n_merges)))]
+
+
+@train_bpe.mistake
+def merged_from_the_right(counts, n_merges):
+    """You merge from the right end of a piece. In "aaa" it matters which two are joined: the exercise goes from left to
+    right."""
+    return _trained(counts, n_merges, join=lambda ids, pair, new: _with_one_id(ids[::-1], pair[::-1], new)[::-1])
+
+
+@train_bpe.mistake(first=["255", "257"])
+def new_ids_from_another_number(counts, n_merges, *, first):
+    """Your new ids begin with {first}. Bytes have the ids 0 to 255, so which is the first that is free?"""
+    return _trained(counts, n_merges, first=int(first))
+
+
+@train_bpe.mistake
+def a_tie_goes_to_the_smaller_text(counts, n_merges):
+    """Of equally common pairs you take the one whose *text* comes first. The rule here compares ids: the smaller left
+    id, and then the smaller right id; a merged token has a large id, whatever its text."""
+
+    def choose(pairs, texts):
+        return min(pairs, key=lambda pair: (-pairs[pair], texts[pair[0]], texts[pair[1]]))
+
+    return _trained(counts, n_merges, choose_by_text=choose)
+
+
+@train_bpe.mistake
+def texts_in_place_of_ids(counts, n_merges):
+    """You return the texts, or the bytes, of the two tokens. The answer is a list of pairs of *ids*."""
+    texts, merges = {i: bytes([i]) for i in range(256)}, []
+    for new, (left, right) in enumerate(train_bpe(counts, n_merges), 256):
+        merges.append((texts[left], texts[right]))
+        texts[new] = texts[left] + texts[right]
+    return merges
+
+
+@train_bpe.mistake
+def the_counts_returned_too(counts, n_merges):
+    """You return more than the merges: how often each pair stood in the text is not asked for."""
+    merges = train_bpe(counts, n_merges)
+    return [(pair, _times(counts, merges[: i + 1])) for i, pair in enumerate(merges)]
+
+
+@train_bpe.mistake
+def one_merge_too_few(counts, n_merges):
+    """You make one merge less than `n_merges`. How often does your loop run?"""
+    return train_bpe(counts, n_merges - 1)

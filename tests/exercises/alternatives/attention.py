@@ -74,3 +74,5 @@ ALTERNATIVES = {
     "06.temperature": [temperature_by_hands_of_a_clock, temperature_by_squared_distance_around_the_day],
     "06.recall": [recall_by_loops, recall_by_weights],
 }
+
+EXAMPLES = {"06.never_chosen": {"none_of_them": "none", "more_than_one": "A and B"}}

@@ -55,3 +55,5 @@ ALTERNATIVES = {
     "00.average_rows": [average_rows_by_one_hot_vectors, average_rows_by_a_loop, average_rows_by_indexing],
     "00.lab_descent": [descend_by_a_loop, descend_by_pytorch, descend_by_a_matrix],
 }
+
+EXAMPLES = {"00.broadcast": {"no_number": "an error"}}

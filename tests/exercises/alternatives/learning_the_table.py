@@ -14,7 +14,7 @@ def gradient_by_autograd(logits, target, scale):
 
 
 def gradient_in_plain_python(logits, target, scale):
-    weights = [math.exp(scale * z) for z in logits]
+    weights = [math.exp(scale * (z - max(logits))) for z in logits]
     return [scale * (w / sum(weights) - (j == target)) for j, w in enumerate(weights)]
 
 
