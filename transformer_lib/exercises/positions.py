@@ -42,7 +42,7 @@ def rows_of_clocks(generator):
 
 
 def _row(angles):
-    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten()
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
 
 
 def _angles(position, width, base):
@@ -51,7 +51,7 @@ def _angles(position, width, base):
 
 def _nearest(row, base, power=2, row_of=_row, first=0):
     """The row of the table that is nearest by the sum of differences to a power."""
-    table = torch.stack([row_of(_angles(position, len(row), base)) for position in range(first, first + 1000)])
+    table = row_of(_angles(torch.arange(first, first + 1000)[:, None], len(row), base))
     return int((table - row).abs().pow(power).sum(dim=1).argmin())
 
 
@@ -108,7 +108,7 @@ def the_table_begins_at_one(row, base):
 def sines_first_and_cosines_after(row, base, *, measured):
     """Your table has all sines first and then all cosines, and its nearest row, {measured}, is another one. In the row
     that you get, the sine and the cosine of a hand stand side by side."""
-    return _nearest(row, base, measured, lambda angles: torch.cat((angles.sin(), angles.cos())))
+    return _nearest(row, base, measured, lambda angles: torch.cat((angles.sin(), angles.cos()), dim=-1))
 
 
 @read_clock.mistake(exponent={"i / D": 0.5, "4i / D": 2.0})
