@@ -588,8 +588,9 @@ def always_the_closest(hour, sharpness):
 
 @temperature.mistake
 def always_the_mean(hour, sharpness):
-    """You return the mean of the readings at every sharpness. At sharpness 300 the closest reading should win: what
-    does the sharpness multiply in your lookup?"""
+    """At sharpness 300 you return about the mean of the readings, where the closest one should win. If you divide by
+    the sharpness: it is no temperature, and at 0 there is nothing to divide by. Otherwise: what does it multiply in
+    your lookup?"""
     return sum(READINGS.values()) / len(READINGS)
 
 
@@ -753,7 +754,8 @@ unmoved_parameters = Question(
         256: "You counted one matrix. The scores are made from queries *and* keys, so look at everything that acts "
         "only through them.",
         384: "You have one matrix and a table of embeddings. Queries and keys have a matrix each.",
-        896: "You counted all three matrices. The values still reach the answer when one of them is chosen, so which "
+        896: "Either you counted all three matrices, or the embeddings of the pairs beside that of the question. The "
+        "values still reach the answer when one of them is chosen, so which "
         "of the three does receive a gradient?",
         128: "You counted one table of embeddings, and it belongs to the count. Matrices, too, may act on the answer "
         "only through the scores: which?",

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 
 from transformer_lib.exercises.engine import Question, exercise
@@ -124,7 +125,9 @@ def the_exponential_overflows(logits, temperature):
 
 @temperature_probabilities.mistake(
     give={
-        "to the token with the smallest logit": lambda z: torch.nn.functional.one_hot(z.argmin(), len(z)).to(z.dtype),
+        "everything to the token with the smallest logit": lambda z: torch.nn.functional.one_hot(z.argmin(), len(z)).to(
+            z.dtype
+        ),
         "the same to every token": lambda z: torch.full_like(z, 1 / len(z)),
         "the token itself, and no distribution": lambda z: z.argmax(),
         "all zeros": torch.zeros_like,
@@ -425,13 +428,20 @@ def the_nearest_end(probabilities, u):
 
 
 @draw.mistake
-def earlier_parts_left_on(probabilities, u):
-    """You compare u with one probability after the other and do not take off, each time, the part that was passed.
-    Either subtract it from u, or add the parts up."""
+def the_first_part_taken_off_each_time(probabilities, u):
+    """You do not take off u the part that was just passed: each time it is that of token 0. Either subtract the stretch
+    of the token at hand, or add the parts up."""
     for token in range(len(probabilities)):
         if u < probabilities[token] + probabilities[0] * token:
             return token
     return len(probabilities) - 1
+
+
+@draw.mistake(seed=["0", "1", "42"])
+def a_number_of_its_own(probabilities, u, *, seed):
+    """You ignore u and draw with a generator of your own (seed {seed}). u *is* the random number: the same u must
+    always select the same token."""
+    return int((probabilities.double().cumsum(dim=0) <= np.random.default_rng(int(seed)).random()).sum())
 
 
 longest_walk = Question(

@@ -693,7 +693,8 @@ dead_row = Question(
         "with *oranges*.",
         2 / 3: "If you took what is learned in the row of *love*: the row of *oranges* is never read in training. If "
         "you divided 6 by 9: there are four other words, not three, and the exponential of 0 is 1.",
-        1: "Nothing ever followed *oranges*, so no step raised the logit either.",
+        1: "If you divided the logit by the sum of the logits: softmax divides *exponentials*, and that of 0 is not "
+        "0. If you let training raise the logit: nothing ever followed *oranges*, so no step did.",
         math.log(6): "That is the logit. Softmax still has to turn the row into probabilities.",
         6: "That is the exponential of the logit. It still has to be divided by the sum over the whole row.",
         1.2: "A probability cannot be above 1. Each of the five words has a share in the denominator, and the "

@@ -251,6 +251,14 @@ def squared_on_the_diagonal(scores):
     return torch.diag(p * p) - (1 - torch.eye(len(p))) * torch.outer(p, p)
 
 
+@softmax_jacobian.mistake
+def one_minus_the_weight_on_the_diagonal(scores):
+    """Off the diagonal yours is right. On it you have one minus the weight, and a factor is missing: a weight near 0
+    hardly changes, whatever its score does."""
+    p = torch.softmax(scores, dim=0)
+    return torch.diag(1 - p) - (1 - torch.eye(len(p))) * torch.outer(p, p)
+
+
 def projections_of_queries(generator):
     """One head and several; d_k a square and not."""
     for d_model, n_heads in ((4, 1), (4, 2), (8, 2), (12, 2), (12, 4)):
@@ -338,7 +346,7 @@ def the_first_head_alone(w_q, b_q, n_heads, *, which):
     return w, b
 
 
-@fold_scale.mistake(bias={"whole": True, "entry by entry": False})
+@fold_scale.mistake(bias={"by its own length": True, "by the lengths of the rows": False})
 def queries_made_equally_long(w_q, b_q, n_heads, *, bias):
     """You divide each row of the matrix by its length, and the bias {bias}. That changes every query in its own way;
     the division by √d_k is one factor for all."""

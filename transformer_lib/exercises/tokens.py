@@ -15,7 +15,8 @@ utf8_tokens = Question(
     mistakes={
         8: "That is how many characters there are. Two of them are not ASCII: how many bytes does each of those take?",
         11: "You left out the spaces. A space is a character like any other, and one byte.",
-        10: "You gave the emoji one byte, as if it were ASCII. Its code point is far above 127.",
+        10: "Either you gave both characters outside ASCII two bytes, or the emoji only one. The higher a code point "
+        "is, the more bytes UTF-8 spends on it: how many on each of these?",
         12: "You gave the emoji as many bytes as the Chinese character. Its code point is above U+FFFF.",
         14: "You gave one of the two characters one byte too many. UTF-8 spends as few bytes as the code point needs.",
         9: "One of your characters has too few bytes. Two of them are not ASCII: how many does each of those take?",
@@ -40,10 +41,10 @@ pieces = Question(
         6: "Two of your pieces hold a cut. Look at the contraction, and at the place with two spaces.",
         7: "One of your pieces holds a cut. Either you kept the contraction whole, or you gave both spaces to "
         "one piece.",
-        9: "You made one cut too many. Either you cut the end of the contraction from its apostrophe, or you kept both "
-        "of the two spaces apart from the word after them.",
-        10: "You made two cuts too many. Look at the contraction, whose end keeps its apostrophe, and at the second of "
-        "the two spaces, which goes with the word after it.",
+        9: "You made one cut too many. Either you cut the end of the contraction from its apostrophe, or the number "
+        "into digits, or you kept both of the two spaces apart from the word after them.",
+        10: "You made two cuts too many. The end of a contraction keeps its apostrophe, the digits of a number stay "
+        "together, and the second of two spaces goes with the word after it: which two of these did you cut?",
         11: "You made every space a piece of its own. A single space belongs to the word or number after it.",
         12: "You made every space a piece of its own, even of two neighbors. A single space belongs to the word or "
         "number after it.",
@@ -79,7 +80,8 @@ def each_token_decoded_alone(tokens):
 
 @stream.mistake
 def incomplete_bytes_dropped(tokens):
-    """You drop the bytes that are no character yet. The next token may complete them, so they have to be kept."""
+    """You drop the bytes that are no character yet, or you count a mark for them among the characters that were shown.
+    The next token may complete them: keep them, and show the character then."""
     return [token.decode(errors="ignore") for token in tokens]
 
 
