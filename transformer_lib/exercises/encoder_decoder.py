@@ -39,7 +39,8 @@ begin_label = Question(
         "want": "That word is two further on: it is what must follow after three tokens have been read.",
         "nurse": "That is the end of the sentence. What must follow when nothing but [begin] has been read?",
         "想": "That is a token of the source. The labels are words of the target.",
-        "she": "That word is one further on: it is what must follow after two tokens have been read.",
+        "she": "The source begins with its subject. In the target this word is one further on: it is what must follow "
+        "after two tokens have been read.",
         "她": "That is the first token of the source. The labels are words of the target.",
         "[end]": "That is the last label of all. It stands where the decoder has read the whole sentence.",
         "?": "That is the last word of the target, and the label where the decoder has read all words before it.",

@@ -12,8 +12,8 @@ questions = Question(
     mistakes={
         48: "One too few. The last position of the prefix has seen the prefix and no more: what comes next is asked of "
         "it, too.",
-        47: "Two too few. After a prefix of 80 of 128 there are 48 positions, and the last position of the prefix may "
-        "be asked as well, which adds one.",
+        47: "Two too few. The last position of the prefix may be asked, because it has not seen what follows. And the "
+        "last position of the window has a target as well: the token after the window.",
         79: "You count the positions whose answers are in full view.",
         80: "That is the prefix. What follows it is to be predicted.",
         128: "That is a causal decoder's. Inside the prefix a position has seen what comes next.",
