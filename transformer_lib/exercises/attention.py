@@ -1,6 +1,7 @@
 """Exercises of chapter 06: looking something up where no key fits exactly."""
 
 import math
+import re
 
 import numpy as np
 import torch
@@ -468,10 +469,9 @@ def none_of_them(value):
 
 
 def more_than_one(value):
-    """Whether somebody names several keys, or all."""
-    if not isinstance(value, str):
-        return len(value) > 1
-    return value.strip().casefold() in ("all", "both") or len(set(value.upper().replace("AND", "")) & set("ABCD")) > 1
+    """Whether somebody names several keys, as "A and B", "AB", or ["A", "B"]."""
+    words = re.findall(r"\w+", value) if isinstance(value, str) else value
+    return len({letter for word in words if set(word) <= set("ABCD") for letter in word}) > 1
 
 
 never_chosen = Question(
