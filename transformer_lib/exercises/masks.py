@@ -1,5 +1,6 @@
 """Exercises of chapter 08: who may look at whom."""
 
+import functools
 import math
 
 import torch
@@ -13,7 +14,8 @@ prefix_cells = Question(
     mistakes={
         55: "That is the causal mask alone. Which cells above the diagonal does the prefix open?",
         71: "You added the whole square of the prefix. Its lower triangle belongs to the causal mask already.",
-        65: "You added a triangle with its diagonal, and the diagonal was counted already.",
+        65: "Two thoughts lead here. Did you add a triangle with its diagonal? The diagonal belongs to the causal mask "
+        "already. Or is your prefix one token too long? It is the first *four*.",
         85: "You let the prefix look at all ten tokens. It sees all of itself, but nothing that comes after it.",
         76: "You let the tokens after the prefix look at all ten. What comes after the prefix is causal: the fifth "
         "token does not see the sixth.",
@@ -25,7 +27,8 @@ prefix_cells = Question(
         "each sees everything up to itself.",
         58: "Your prefix is one token too short. It is the first *four*.",
         40: "That is what all ten tokens see of the prefix. Those after it see something more.",
-        37: "You left out the tokens after the prefix that look at themselves, or at each other. Go through the rows.",
+        37: "You cut the tokens after the prefix off from it: yours look at themselves and at one another, and at no "
+        "token of the prefix. What comes after the prefix is causal.",
     },
 )
 
@@ -59,16 +62,20 @@ leaked_pairs = Question(
 
 
 def scores_and_masks(generator):
-    """A row; an empty one; a causal square; scores that are large, or far below zero, beside forbidden ones."""
+    """A row; an empty one; a causal square; scores that are large, or far below zero, beside forbidden ones.
+
+    Those are float64: their exponentials are infinite or 0 all the same, and a logarithm of their sum is exact enough.
+    """
+    far = functools.partial(torch.tensor, dtype=torch.float64)
     yield torch.tensor([[1.0, 2.0, 0.5]]), torch.tensor([[True, False, True]])
     yield torch.tensor([[1.0, 2.0]]), torch.tensor([[False, False]])
     yield torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.tensor([[True, False], [True, True]])
     yield torch.tensor([[0.0, 3.0], [2.0, 0.0]]), torch.tensor([[False, False], [True, True]])
     yield torch.from_numpy(generator.normal(size=(4, 4))), torch.ones(4, 4, dtype=torch.bool).tril()
     yield torch.from_numpy(generator.normal(size=(2, 5))), torch.arange(5).expand(2, 5) < 3
-    yield torch.tensor([[900.0, 901.0, 899.0]] * 3), torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 1]]) > 0
-    yield torch.tensor([[-900.0, -901.0, -905.0, 0.0]]), torch.tensor([[True, True, True, False]])
-    yield torch.tensor([[-20000.0, 3.0, -20001.0]]), torch.tensor([[True, False, True]])
+    yield far([[900.0, 901.0, 899.0]] * 3), torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 1]]) > 0
+    yield far([[-900.0, -901.0, -905.0, 0.0]]), torch.tensor([[True, True, True, False]])
+    yield far([[-20000.0, 3.0, -20001.0]]), torch.tensor([[True, False, True]])
 
 
 @exercise("08.masked_softmax", inputs=scores_and_masks)

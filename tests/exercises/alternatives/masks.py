@@ -19,6 +19,11 @@ def masked_softmax_with_a_large_number(scores, mask):
     return torch.softmax(scores + torch.where(mask, 0.0, -1e9), dim=-1) * mask
 
 
+def masked_softmax_by_the_logarithm_of_the_sum(scores, mask):
+    hidden = scores.masked_fill(~mask, -torch.inf)
+    return torch.exp(hidden - hidden.logsumexp(dim=-1, keepdim=True)).nan_to_num(0.0)
+
+
 def masked_softmax_in_numpy(scores, mask):
     rows = []
     for row, allowed in zip(scores.numpy(), mask.numpy(), strict=True):
@@ -81,6 +86,7 @@ ALTERNATIVES = {
         masked_softmax_by_hand,
         masked_softmax_without_the_nan,
         masked_softmax_with_a_large_number,
+        masked_softmax_by_the_logarithm_of_the_sum,
         masked_softmax_in_numpy,
     ],
     "08.packed_mask": [packed_mask_by_loops, packed_mask_of_blocks, packed_mask_in_numpy],
