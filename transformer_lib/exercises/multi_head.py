@@ -195,7 +195,7 @@ def the_largest_of_all(weights):
 
 def four_matrices(generator):
     """One head left of two, and a first, middle and last head of several; no matrix is symmetric."""
-    for n_heads, d_head, head in ((2, 1, 0), (2, 2, 1), (3, 2, 1), (4, 3, 0), (4, 2, 3)):
+    for n_heads, d_head, head in ((2, 1, 0), (2, 2, 1), (3, 2, 1), (4, 3, 0), (4, 2, 3), (4, 2, 2), (5, 2, 1)):
         D = n_heads * d_head
         yield *(torch.from_numpy(generator.normal(size=(D, D))) for _ in range(4)), n_heads, head
 
@@ -247,6 +247,20 @@ def only_silenced(w_q, w_k, w_v, w_o, n_heads, head):
 def counted_from_one(w_q, w_k, w_v, w_o, n_heads, head):
     """You removed the head before the one that was meant. Heads are counted from 0."""
     return remove_head(w_q, w_k, w_v, w_o, n_heads, (head - 1) % n_heads)
+
+
+@remove_head.mistake(which={"first": 0, "last": -1})
+def always_the_same_head(w_q, w_k, w_v, w_o, n_heads, head, *, which):
+    """You remove the {which} head, whichever `head` names. Where does the run of features of head `head` begin?"""
+    return remove_head(w_q, w_k, w_v, w_o, n_heads, which % n_heads)
+
+
+@remove_head.mistake(enlarged={"w_v": [2], "w_o": [3], "all four": [0, 1, 2, 3]})
+def made_up_for(w_q, w_k, w_v, w_o, n_heads, head, *, enlarged):
+    """The right slices are left, and you enlarge {enlarged}, as if the heads that stay had to make up for the one that
+    is gone. The layer adds what its heads contribute: what does silencing one of them do to the others?"""
+    new = remove_head(w_q, w_k, w_v, w_o, n_heads, head)
+    return tuple(w * n_heads / (n_heads - 1) if i in enlarged else w for i, w in enumerate(new))
 
 
 @remove_head.mistake
