@@ -29,13 +29,18 @@ bag = Question(
 
 
 def rows_of_clocks(generator):
-    """Few hands and several, slow enough or not to complete a turn; all positions are below 1,000."""
+    """Few hands and several, slow enough or not to complete a turn; all positions are below 1,000.
+
+    Hands of speed 1 and 1/10 stand nearly where they stood after 377 positions, and a hand of speed 1 after 710.
+    """
     for position, width, base in (
         (0, 2, 10_000.0),
         (3, 4, 10_000.0),
         (9, 4, 10_000.0),
         (47, 8, 100.0),
         (730, 8, 100.0),
+        (721, 2, 100.0),
+        (414, 4, 100.0),
     ):
         yield _row(_angles(position, width, base)), base
     yield _row(_angles(int(generator.integers(200, 1000)), 16, 100.0)), 100.0
@@ -116,6 +121,14 @@ def other_speeds(row, base, *, exponent):
     """Your hands have other speeds: base to the power of {exponent}, where the page has 2i / D and hand i counts from
     0."""
     return _nearest(row, base**exponent)
+
+
+@read_clock.mistake
+def the_first_that_is_near_enough(row, base):
+    """You take the first position whose row is near enough. With few hands, several positions are: which of them is the
+    nearest?"""
+    table = _row(_angles(torch.arange(1000)[:, None], len(row), base))
+    return int((table.round(decimals=2) == row.round(decimals=2)).all(dim=1).int().argmax())
 
 
 @read_clock.mistake
@@ -281,8 +294,8 @@ same_distance = Question(
         47: "You added the query's position. It is the difference from the key that stays.",
         43: "You added the key's position. It is the difference between the two that stays.",
         33: "You subtracted the query's old position from the key's new one. What stays is the difference 7 − 3.",
-        37: "You subtracted the key's old position from its new one, which tells you how far the key moved. "
-        "How far must the query move?",
+        37: "That is how far the key moves, and how far the query has to move with it. The question asks for the "
+        "*place* at which the query stands then.",
         7: "You left the query where it was. Its distance from the key has changed by then.",
         40 * 7 / 3: "You kept the *ratio* of the two places. A rotation by m and one by n leave a difference.",
         40
@@ -324,7 +337,7 @@ base = Question(
 
 def projections(generator):
     """Weights of one head and of several, two to eight features each."""
-    for n_heads, width, d_model in ((1, 4, 2), (2, 4, 3), (2, 6, 4), (3, 8, 5)):
+    for n_heads, width, d_model in ((1, 4, 2), (1, 6, 2), (2, 4, 3), (2, 6, 4), (3, 8, 5)):
         yield torch.from_numpy(generator.normal(size=(n_heads * width, d_model))), n_heads
 
 
@@ -357,8 +370,8 @@ def halves_swapped(weight, n_heads):
 
 @halves_to_neighbors.mistake
 def reshaped_without_reordering(weight, n_heads):
-    """The weight comes back as it went in: reshaping changes how rows are counted and moves none of them. Some axes
-    must change places in between."""
+    """Where yours is wrong, the rows stand where they stood in `weight`. Reshaping changes how rows are counted and
+    moves none of them: some axes must change places in between, and in every head."""
     return weight.clone()
 
 
