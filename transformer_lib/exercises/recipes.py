@@ -220,14 +220,15 @@ def no_warmup(t, steps, warmup, cooldown):
 
 @factor.mistake
 def falls_from_the_warmup_on(t, steps, warmup, cooldown):
-    """Your factor begins to fall as soon as the warm-up has ended. Between the two, the trapezoid has a level part,
-    unless warm-up and cool-down fill the run."""
+    """You divide the steps that are left by all the steps that follow the warm-up. Unless warm-up and cool-down fill
+    the run, the trapezoid has a level part between the two: how many steps does the fall take?"""
     return factor(t, steps, warmup, cooldown) if t < warmup else (steps - t) / (steps - warmup)
 
 
 @factor.mistake
 def one_step_early(t, steps, warmup, cooldown):
-    """Your cool-down begins and ends one step early: its first step should still have the factor 1."""
+    """The first step of your cool-down is below 1 already, as if the fall took one step more. Which factor has the
+    first of the last `cooldown` steps?"""
     return factor(t, steps, warmup, cooldown) if t < warmup else min(1.0, (steps - t) / (cooldown + 1))
 
 
@@ -270,8 +271,8 @@ def cut_to_whole_numbers(t, steps, warmup, cooldown):
 
 @factor.mistake
 def a_share_of_the_whole_run(t, steps, warmup, cooldown):
-    """After the warm-up your factor is the share of the whole run that is left. It stays at 1 until the last `cooldown`
-    steps, and falls within these."""
+    """You divide the steps that are left by those of the whole run. The factor stays at 1 until the last `cooldown`
+    steps, and falls within these: by what does one divide then?"""
     return factor(t, steps, warmup, cooldown) if t < warmup else (steps - t) / steps
 
 
@@ -294,6 +295,8 @@ def directions(_):
         for share, rate in ((0.1, 0.5), (0.25, 0.3)):
             yield a, share, rate, "gradient"
             yield a, share, rate / 53, "orthogonal"
+    yield 1.0, 0.25, 0.5, "gradient"  # just two steps, without any rounding
+    yield 1.0, 0.5, 0.25, "orthogonal"
 
 
 @exercise(
@@ -360,6 +363,14 @@ def rounded_down(a, share, rate, step):
     left."""
     needed = math.log(share) / math.log(1 - rate * a**2) if step == "gradient" else (1 - share) / rate
     return math.floor(needed)
+
+
+@steps_needed.mistake
+def one_more_than_rounded_down(a, share, rate, step):
+    """Your formulas are right, and you add 1 to what you rounded down. Where the quotient is a whole number, that many
+    steps suffice."""
+    needed = math.log(share) / math.log(1 - rate * a**2) if step == "gradient" else (1 - share) / rate
+    return math.floor(needed) + 1
 
 
 @steps_needed.mistake
