@@ -168,6 +168,8 @@ def outputs_and_references(generator):
     yield [["R", "EH", "D"]], [[["R", "IY", "D"], ["R", "EH", "D"]]]
     yield [["R", "EH"], ["T"]], [[["R", "EH", "D"], ["R", "IY", "D", "Z"]], [["T"], ["D"]]]
     yield [["A", "B", "C", "D"], ["E"], ["F"]], [[["Z"]], [["E"]], [["F"]]]
+    yield [["A"], ["B"], ["C"], ["D"], ["E"]], [[["A"]], [["Z"]], [["C"]], [["D", "E"], ["E"]], [["E"]]]
+    yield [["A"], ["B"], ["C", "A"], ["D"]], [[["B"]], [["A"], ["B"]], [["C"]], [["D", "A"], ["A"]]]
     for _ in range(2):
         outputs = [generator.integers(3, size=4).tolist() for _ in range(5)]
         yield (
@@ -200,6 +202,19 @@ def all_references_at_once(outputs, references):
 def the_share_of_right_words(outputs, references):
     """That is the share of words that are *right*. An error rate is 0 for a perfect model."""
     return 1 - error_rates(outputs, references).sequence_error_rate
+
+
+@word_error_rate.mistake
+def no_further_than_the_first_wrong_one(outputs, references):
+    """You stop at the first output that is wrong. All of them are to be looked at: where does your loop end?"""
+    return (word_error_rate(outputs, references) > 0) / len(outputs)
+
+
+@word_error_rate.mistake
+def whether_any_is_wrong(outputs, references):
+    """Yours is 1 as soon as one output is wrong, however many are right. The share of those that are wrong is asked
+    for."""
+    return float(word_error_rate(outputs, references) > 0)
 
 
 @word_error_rate.mistake
