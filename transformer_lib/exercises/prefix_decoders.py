@@ -26,7 +26,7 @@ questions = Question(
 
 def losses_and_prefixes(generator):
     """A prefix of one token, one that fills the window, and batches of different prefixes; no two losses are equal."""
-    for lengths, T in (([1], 2), ([2], 3), ([3, 1], 4), ([4, 4], 4), ([2, 6, 5], 7)):
+    for lengths, T in (([1], 2), ([2], 3), ([3, 1], 4), ([4, 4], 4), ([2, 6, 5], 7), ([3, 6, 1, 4], 8)):
         yield torch.from_numpy(generator.uniform(1, 3, size=(len(lengths), T))), torch.tensor(lengths)
 
 
@@ -92,9 +92,12 @@ def the_last_position_left_out(nats, prefix_lengths):
     return nats[scored].mean() if scored.any() else torch.tensor(torch.nan)
 
 
-@suffix_loss.mistake(which={"longest": max, "shortest": min})
+@suffix_loss.mistake(
+    which={"longest prefix": max, "shortest prefix": min, "prefix of the first row": lambda lengths: lengths[0],
+           "prefix of the last row": lambda lengths: lengths[-1]}
+)  # fmt: skip
 def one_prefix_for_all(nats, prefix_lengths, *, which):
-    """You use the {which} prefix for all rows. Each row has its own."""
+    """You use the {which} for all rows. Each row has its own."""
     return nats[:, which(prefix_lengths.tolist()) - 1 :].mean()
 
 
@@ -140,6 +143,9 @@ def measured_gaps(generator):
     for far in (0.9, 1.2):  # 1.6 and 2.1 standard errors away, or moved
         yield ([[far - 1, far - 1], [far, far], [far + 1, far + 1]],)
         yield ([[10 - far, 9.0], [10 - far, 10.0], [10 - far, 11.0]],)
+    for far, n in ((0.62, 3), (0.77, 9)):  # 1.07 and 0.84 standard errors, 0.93 and 1.27 times two deviations by n
+        yield ([[far + i - n // 2] * 2 for i in range(n)],)
+        yield ([[10 - far, 10.0 + i - n // 2] for i in range(n)],)
 
 
 def _facts(gaps):
@@ -242,6 +248,15 @@ def one_error_for_two(gaps):
     """You allow one standard error. Two were asked for."""
     mean, moved, error = _facts(gaps)
     return abs(mean) <= error or abs(moved) > error
+
+
+@undecided.mistake
+def divided_by_the_seeds(gaps):
+    """You divide the standard deviation by the number of seeds. A standard error is the deviation divided by its
+    root."""
+    mean, moved, error = _facts(gaps)
+    error /= len(gaps) ** 0.5
+    return abs(mean) <= 2 * error or abs(moved) > 2 * error
 
 
 @undecided.mistake
