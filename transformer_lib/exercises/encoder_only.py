@@ -65,13 +65,15 @@ passes_to_score = Question(
 
 
 def words_and_choices(generator: np.random.Generator):
-    """One word, chosen by its second token; two words beside marks; nothing chosen; words that come apart; more."""
+    """One word, chosen by its second token; two words beside marks; nothing chosen; words that come apart; one word
+    chosen as a whole and one in part; more."""
     yield torch.tensor([False, True, False]), torch.tensor([0, 0, 0])
     yield torch.tensor([False, True, False, False, False, False]), torch.tensor([-1, 0, 0, 1, 1, -1])
     yield torch.tensor([False, False]), torch.tensor([0, 1])
     yield torch.tensor([True, True, False]), torch.tensor([0, 0, 0])
     yield torch.tensor([False, False, False, True, False]), torch.tensor([-1, 3, 3, 7, -1])
     yield torch.tensor([True, False, False, False, False]), torch.tensor([0, 1, 0, 2, 2])
+    yield torch.tensor([False, True, True, False, False, True]), torch.tensor([-1, 0, 0, 1, 2, 2])
     for _ in range(2):
         word = torch.from_numpy(np.repeat(np.arange(8), generator.integers(1, 5, 8)))
         word = torch.cat([torch.tensor([-1]), word, torch.tensor([-1])])
@@ -113,6 +115,20 @@ def only_onward(chosen, word):
 def only_if_all(chosen, word):
     """You require every token of a word to be chosen. One is enough, and then the others follow."""
     return torch.tensor([bool(chosen[word == w].all()) and bool(w >= 0) for w in word])
+
+
+@whole_words.mistake
+def word_zero_is_none(chosen, word):
+    """You take word 0 for no word, as happens to a number that is used as true or false. Words are counted from 0, and
+    −1 says that there is none."""
+    return torch.isin(word, word[chosen]) & (word > 0)
+
+
+@whole_words.mistake
+def the_number_of_a_word_as_true_or_false(chosen, word):
+    """You keep the chosen tokens whose word is not 0: a number that is used as true or false. It says *which* word a
+    token belongs to: which other tokens belong to the same?"""
+    return chosen & (word != 0)
 
 
 @whole_words.mistake
@@ -545,6 +561,8 @@ def lines_with_holes(_):
         for more in (0, 10):
             yield _Guesser(seed + more, 6), list(tokens), mask
     yield _Guesser(39, 6), [0, 0, 5, 0, 0], mask  # four senses of "surest" fill it in four ways
+    for seed in (76, 161):
+        yield _Guesser(seed, 6), [1, 0, 0, 0, 5], mask  # what is filled in first changes which hole is the surest then
 
 
 def _fill(logits_of, tokens, mask, which, *, reread=True):
@@ -594,6 +612,28 @@ def left_to_right(logits_of, tokens, mask):
 def right_to_left(logits_of, tokens, mask):
     """You filled the holes from right to left. Which of them is the model surest of?"""
     return _fill(logits_of, tokens, mask, lambda holes, p: holes[-1])
+
+
+@surest_first.mistake
+def in_the_order_of_the_first_reading(logits_of, tokens, mask):
+    """You decide the order of the holes once, from the first reading. Each hole that is filled changes how sure the
+    model is of the others: choose the next one from what it says then."""
+    p = logits_of(torch.as_tensor(tokens).tolist()).softmax(dim=-1)
+    first = _sure(p, mask)
+    return _fill(logits_of, tokens, mask, lambda holes, _: max(holes, key=lambda t: float(first[t])))
+
+
+@surest_first.mistake(taken={"the place and its token": True, "the place": False})
+def softmax_over_the_places(logits_of, tokens, mask, *, taken):
+    """You choose {taken} by a softmax that runs over the places of the line. At each place, the tokens of the
+    vocabulary share the probability: along which axis do they lie?"""
+    ids = torch.as_tensor(tokens).tolist()
+    while mask in ids:
+        logits = logits_of(ids)
+        p = logits.softmax(dim=0)
+        t = max((t for t, token in enumerate(ids) if token == mask), key=lambda t: float(_sure(p, mask)[t]))
+        ids[t] = int(_sure_token(p[t] if taken else logits[t].softmax(dim=-1), mask))
+    return ids
 
 
 @surest_first.mistake
