@@ -30,7 +30,8 @@ middle_of_two = Question(
         "b, and no length: how long is that mean?",
         0.8 / 0.64: "You divided by a square, and the result is larger than any cosine. By which length does one "
         "divide?",
-        1: "You divided by the square of a length, or by the product itself. By which length does one divide?",
+        1: "With a cosine of 1, the mean would point just where the first vector points. It lies between the two. If "
+        "you came to 1 by a division: by which length does one divide?",
         math.degrees(math.acos(0.6)) / 2: "That is the angle, in degrees. The question asks for its cosine.",
         math.acos(0.6) / 2: "That is the angle, in radians. The question asks for its cosine.",
         math.degrees(math.acos(0.6)): "That is the angle between a and b, in degrees. The question asks for a cosine.",
@@ -170,12 +171,15 @@ def only_the_padding(vectors, lengths):
 
 
 def sentences_and_partners(generator: np.random.Generator):
-    """Two pairs, easy to check; partners that are confused; more pairs, with two scales."""
+    """Two pairs, easy to check; partners that are confused; more pairs, with two scales; a scale whose exponential is
+    infinite, with cosines of 1 and ½ that float32 has exactly."""
     yield torch.eye(2), torch.eye(2), 1.0
     yield torch.eye(2), torch.eye(2).flip(0), 2.0
     for n, scale in ((3, 5.0), (5, 20.0)):
         a, b = (F.normalize(_numbers(generator, n, 4), dim=1) for _ in range(2))
         yield a, b, scale
+    a = torch.tensor([[1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.5, 0.5]])
+    yield a, a.clone(), 100.0
 
 
 @exercise(
@@ -282,6 +286,15 @@ def always_the_first(a, b, scale):
     return F.cross_entropy(scale * a @ b.T, torch.zeros(len(a), dtype=torch.long))
 
 
+@contrastive_loss.mistake(what={"infinity divided by infinity": True, "infinity": False})
+def the_exponential_overflows(a, b, scale, *, what):
+    """Right for small scales. But e to the power of 100 is more than a float32 holds, and {what} is left. Softmax does
+    not change when a row of scores is moved by a constant: by which one?"""
+    scores = scale * a @ b.T
+    own, total = scores.diag(), scores.exp().sum(dim=1)
+    return (-(own.exp() / total).log()).mean() if what else (total.log() - own).mean()
+
+
 @contrastive_loss.mistake
 def each_with_each_sentence(a, b, scale):
     """You compare the sentences with one another. Each is to find its *partner*."""
@@ -308,12 +321,13 @@ def in_bits(a, b, scale):
 
 
 def scores_and_wanted(generator: np.random.Generator):
-    """One query, found and not; a tie; several queries at several k."""
+    """One query, found and not; three equal lines, each of which some query wants; several queries at several k."""
     yield torch.tensor([[0.2, 0.9, 0.4]]), torch.tensor([1]), 1
     yield torch.tensor([[0.2, 0.9, 0.4]]), torch.tensor([0]), 2
-    yield torch.tensor([[0.5, 0.5, 0.5, 0.1]]), torch.tensor([0]), 2
     yield torch.tensor([[0.0, 0.0, 0.7], [0.3, 0.2, 0.1]]), torch.tensor([0, 1]), 1
-    for k in (1, 2, 5):
+    for k in (1, 2):  # whichever of the equal lines a sorting puts first
+        yield torch.tensor([[0.5], [0.7], [0.4]]) * torch.tensor([1.0, 1.0, 1.0, 0.5]), torch.tensor([0, 1, 2]), k
+    for k in (1, 2, 3, 5):
         yield _numbers(generator, 8, 12), torch.from_numpy(generator.integers(0, 12, 8)), k
 
 
@@ -335,6 +349,20 @@ def ties_count_for_us(scores, wanted, k):
     been found among them: lines with an equal score count as ahead."""
     of_wanted = scores.gather(1, wanted[:, None])
     return ((scores > of_wanted).sum(dim=1) < k).double().mean()
+
+
+@hits.mistake
+def ties_decided_by_the_sorting(scores, wanted, k):
+    """You are right about everything but ties. Sorting puts lines with an equal score in some order, in which the
+    wanted one may come first. The exercise counts all of them as ahead of it."""
+    return (scores.topk(k, dim=1).indices == wanted[:, None]).any(dim=1).double().mean()
+
+
+@hits.mistake
+def queries_ranked_for_each_line(scores, wanted, k):
+    """You rank the queries for each line. Each query has a row of scores, one for each line: rank the lines in it."""
+    own = scores.gather(1, wanted[:, None])
+    return ((scores.T[wanted] >= own).sum(dim=1) <= k).double().mean()
 
 
 @hits.mistake

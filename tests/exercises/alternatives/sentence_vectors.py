@@ -26,13 +26,14 @@ def loss_by_loops(a, b, scale):
     total = 0.0
     for i, sentence in enumerate(a):
         scores = scale * (b @ sentence)
-        total += float(scores.exp().sum().log() - scores[i])
+        total += float((scores - scores[i]).exp().sum().log())
     return total / len(a)
 
 
 def loss_in_numpy(a, b, scale):
     scores = scale * a.numpy() @ b.numpy().T
-    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p = scores / scores.sum(axis=1, keepdims=True)
     return -np.log(np.diag(p)).mean()
 
 
