@@ -8,6 +8,7 @@ import torch
 
 from transformer_lib.exercises.detectors import advise, guesses
 from transformer_lib.exercises.engine import Question, exercise
+from transformer_lib.exercises.recognizing import Candidate, Evidence
 from transformer_lib.exercises.values import Raised
 
 
@@ -121,6 +122,59 @@ def test_a_coincidence_is_no_thought():
     for of in (table, bits, mask, spread):
         for answer in (lambda *a: 0, lambda *a: 1.0, lambda *a: np.random.rand(), lambda *a: "no", lambda *a: [2, 1]):
             assert of.diagnose(answer).mistake is None
+
+
+@exercise("01.shares", inputs=lambda generator: [(generator.dirichlet(np.ones(n)),) for n in (3, 20, 40)])
+def shares(p):
+    return p**2 / np.sum(p**2)
+
+
+def test_zeros_alone_are_not_cut_to_whole_numbers():
+    assert shares.diagnose(lambda p: np.zeros(len(p))).mistake is None
+    assert shares.diagnose(lambda p: np.full(len(p), 1 / len(p))).mistake is None
+
+
+SHAPES = [(2, 2), (2, 3), (3, 3), (4, 2), (4, 4), (5, 3)]
+
+
+@exercise("01.shaped", inputs=lambda generator: [(generator.normal(size=s), k) for k, s in enumerate(SHAPES)])
+def shaped(x, n):
+    return x**3 - n
+
+
+def test_a_shape_that_both_sides_bear_out_is_told_and_a_number_is_not():
+    told = "What the inputs show: yours is right on those where `x` is square, and wrong on all others."
+    square = shaped.diagnose(lambda x, n: shaped(x, n) + (len(x) != x.shape[1]) * np.sin(9 * x))
+    assert square.hint == told
+    even = shaped.diagnose(lambda x, n: shaped(x, n) + (n % 2) * np.sin(9 * x))
+    assert "even" not in even.hint
+    two = shaped.diagnose(lambda x, n: shaped(x, n) + (len(x) != x.shape[1] or n == 0) * np.sin(9 * x))
+    assert two.hint == ""
+
+
+@exercise("01.ahead", inputs=lambda generator: [(generator.dirichlet(np.ones(n)), 0.9) for n in (4, 5, 6, 7, 8)])
+def ahead(probabilities, p):
+    before = (probabilities * (probabilities > probabilities[:, None])).sum(axis=1)
+    kept = probabilities * (before < p)
+    return kept / kept.sum()
+
+
+def test_one_number_alone_is_no_changed_name():
+    assert ahead.diagnose(lambda probabilities, p: np.eye(len(probabilities))[probabilities.argmax()]).mistake is None
+
+
+def test_two_thoughts_at_once_are_two():
+    """Each has a share that the other leaves right; one that explains all alone needs no other."""
+    right, wrong = [1.5, 2.5, 3.5, 4.5], [7.1, 7.2, 7.3, 7.4]
+    seen = Evidence([(i,) for i in range(4)], ["x"], right, wrong, lambda one, other: one == other)
+
+    def one(results):
+        return Candidate(str(results), "", lambda i: results[i])
+
+    first, second = one([7.1, 7.2, 3.5, 4.5]), one([1.5, 2.5, 7.3, 7.4])
+    assert seen.pair([first, second])
+    assert not seen.pair([first, one([8.1, 8.2, 7.3, 7.4])])
+    assert not seen.pair([first, one(wrong)])
 
 
 def test_an_exception_earns_advice():

@@ -132,17 +132,32 @@ class Evidence:
         return [one for one in found if one.rank == least]
 
     def pair(self, candidates: Iterable[Candidate]) -> tuple[Explanation, Explanation] | None:
-        """Two thoughts that explain together what neither explains alone."""
+        """Two thoughts that explain together what neither explains alone, each with a share of its own."""
         wrong = self.wrong
         found = [one for each in candidates if (one := self.explain(each, among=wrong)) and one.explained]
         pairs = [
             (one, other)
             for k, one in enumerate(found)
             for other in found[k + 1 :]
-            if set(one.explained) | set(other.explained) == set(wrong)
+            if one.unexplained
+            and other.unexplained
+            and set(one.explained) | set(other.explained) == set(wrong)
+            and self._apart(one, other)
             and all(each.weight >= ENOUGH and len(each.handled) <= len(each.explained) for each in (one, other))
         ]
         return min(pairs, key=lambda two: sum(len(one.in_part) + len(one.handled) for one in two), default=None)
+
+    def _apart(self, one: Explanation, other: Explanation) -> bool:
+        """Whether two thoughts are two: where an answer shows one of them alone, the other would mostly do no harm.
+
+        A thought that would do harm there is not in the answer. It is a likeness of the other one.
+        """
+        for this, that in ((one, other), (other, one)):
+            alone = set(that.explained) - set(this.explained)
+            harmless = sum(self.agree(self.expected[i], this.candidate.result(i)) for i in alone)
+            if 2 * harmless < len(alone):
+                return False
+        return one.candidate.name.partition(":")[0] != other.candidate.name.partition(":")[0]
 
     def most(self, candidates: Iterable[Candidate]) -> Explanation | None:
         """The candidate that explains most failures, where these are two of three at least and the rest are few."""

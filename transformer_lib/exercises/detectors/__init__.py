@@ -19,7 +19,7 @@ from transformer_lib.exercises.detectors.of_a_value import guesses
 from transformer_lib.exercises.detectors.of_an_exception import advise
 from transformer_lib.exercises.detectors.of_arguments import of_arguments
 from transformer_lib.exercises.detectors.of_results import of_results
-from transformer_lib.exercises.detectors.steps import NOTHING
+from transformer_lib.exercises.detectors.steps import NOTHING, quietly, real
 from transformer_lib.exercises.detectors.where import situation
 from transformer_lib.exercises.mutants import mutants
 from transformer_lib.exercises.recognizing import ENOUGH, Candidate, Evidence, Explanation, weigh
@@ -80,7 +80,7 @@ def detect_mutant(seen: Evidence) -> Explanation | None:
     """Return the change of one token of the reference that gives the reader's results, if there is one."""
     wrong = seen.wrong
     hopeless = any(isinstance(seen.given[i], Opaque | Raised) for i in wrong) or _always_the_same(seen)
-    if seen.reference is None or hopeless:
+    if seen.reference is None or hopeless or not _many_numbers(seen):
         return None
     telling = next((i for i in wrong if weigh(seen.expected[i], seen.given[i]) >= ENOUGH), wrong[0])
     found = []
@@ -90,6 +90,23 @@ def detect_mutant(seen: Evidence) -> Explanation | None:
         if one := seen.explain(candidate, strict=True, among=sorted(wrong, key=lambda i: i != telling)):
             found.append(one)
     return _best(found)
+
+
+def _many_numbers(seen: Evidence) -> bool:
+    """Whether the wrong results hold more than one number, besides 0, that is not expected there.
+
+    What has one alone, such as rows with a single 1, comes out of many a change.
+    """
+    found: set[float] = set()
+    for i in seen.wrong:
+        ours, theirs = quietly(real, seen.expected[i]), quietly(real, seen.given[i])
+        if ours is NOTHING or theirs is NOTHING:
+            return True
+        numbers = np.ravel(theirs)
+        if np.shape(ours) == np.shape(theirs):
+            numbers = numbers[~np.isclose(numbers, np.ravel(ours))]
+        found |= set(np.round(numbers[numbers != 0], 6).tolist())
+    return len(found) > 1
 
 
 def _call(seen: Evidence, function: Callable[..., Any], i: int) -> Any:

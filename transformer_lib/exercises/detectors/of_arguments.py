@@ -14,7 +14,9 @@ from transformer_lib.exercises.values import Raised
 ARGUMENTS = [
     Step("is forgotten", "{} is 1, whatever it was. Is it used in yours?", lambda a: _scalar(a) * 0 + 1),
     Step(
-        "is inverted", "1/{0} stands for {0}. Is something divided that should be multiplied?", lambda a: 1 / _scalar(a)
+        "is inverted",
+        "1/{0} stands for {0}. Is something divided that should be multiplied, or the other way round?",
+        lambda a: 1 / _scalar(a),
     ),
     Step("is forgotten", "{} is 0, whatever it was. Is it used in yours?", lambda a: _scalar(a) * 0),
     Step("is None", "{} is None, whatever it was. Is it used in yours?", lambda a: None),
@@ -80,7 +82,10 @@ def _reversed(value: Any) -> Any:
 def _cut_to_whole(value: Any) -> Any:
     if "float" not in str(getattr(value, "dtype", "")):
         raise TypeError("no floats")
-    return value // 1
+    whole = value // 1
+    if not (whole != 0).any():
+        raise ValueError("nothing but zeros is left")
+    return whole
 
 
 def of_arguments(seen: Evidence) -> Iterator[Candidate]:

@@ -176,6 +176,9 @@ WHOLE = [
 ]
 
 
+TO_WHOLE_NUMBERS = {"cut to an integer", "rounded", "rounded down", "rounded up"}  # zeros alone may be any thought's
+
+
 def shift(value: Any, axis: int, by: int) -> Any:
     """Move everything on along an axis; what falls off the end comes around to the beginning."""
     if isinstance(value, str):
@@ -303,7 +306,10 @@ def of_results(seen: Evidence) -> Iterator[Candidate]:
         "it. Which shape does the exercise ask for?"
     )
     yield Candidate("an axis of length 1", length_1, lambda i: _squeezed_alike(seen.expected[i], seen.given[i]))
+    zeros = all(_nothing_but_zeros(seen.given[i]) for i in seen.wrong)
     for step in [*WHOLE, *_orders(ours), *_along(ALONG, ours)]:
+        if zeros and step.name in TO_WHOLE_NUMBERS:
+            continue
         yield Candidate(step.name, step.hint, functools.partial(_changed, seen, step))
     for step in [*REST, *_along(REST_ALONG, theirs)]:
         yield Candidate(step.name, step.hint, functools.partial(_finished, seen, step))
@@ -312,6 +318,11 @@ def of_results(seen: Evidence) -> Iterator[Candidate]:
         "exponential, or a quotient, that is too large. Which of them happens on this input?"
     )
     yield Candidate("not a number", nothing_finite, lambda i: _unless_finite(seen.expected[i], seen.given[i]))
+
+
+def _nothing_but_zeros(value: Any) -> bool:
+    numbers = quietly(real, value)
+    return numbers is not NOTHING and not np.any(numbers)
 
 
 def axes_of(value: Any) -> int:

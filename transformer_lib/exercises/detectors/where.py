@@ -3,7 +3,6 @@
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from operator import eq
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,20 +12,20 @@ from transformer_lib.exercises.recognizing import Evidence
 from transformer_lib.exercises.showing import show
 from transformer_lib.exercises.values import Opaque, Raised, plain
 
+FEWEST = 3  # inputs on either side; fewer may have a shape in common by chance
+
 
 def situation(seen: Evidence) -> str:
-    """Say what all inputs have in common on which the answer is wrong, and none on which it is right."""
+    """Say what shape all inputs have on which the answer is right, and none on which it is wrong."""
     wrong = set(seen.wrong)
-    right = [i for i in range(len(seen.given)) if i not in wrong]
-    if len(right) < 2:
-        return _place(seen)
-    shown = [dict(zip(seen.names, map(plain, case), strict=True)) for case in seen.cases]
-    if same := _the_same(seen):
+    right = {i for i in range(len(seen.given)) if i not in wrong}
+    if len(right) >= 2 and (same := _the_same(seen)):
         return same
-    for said, holds in [*_conditions(shown[0]), *_values(shown, right)]:
-        held = {i for i in range(len(seen.given)) if _holds(holds, shown[i])}
-        if held == set(right):
-            return f"Yours is right {said}, and wrong on every other input."
+    if min(len(right), len(wrong)) >= FEWEST:
+        shown = [dict(zip(seen.names, map(plain, case), strict=True)) for case in seen.cases[: len(seen.given)]]
+        for said, holds in _conditions(shown[0]):
+            if {i for i, arguments in enumerate(shown) if _holds(holds, arguments)} == right:
+                return f"What the inputs show: yours is right on those {said}, and wrong on all others."
     return _place(seen)
 
 
@@ -42,33 +41,13 @@ def _the_same(seen: Evidence) -> str:
 Test: TypeAlias = Callable[[dict[str, Any]], bool]
 Told: TypeAlias = list[tuple[str, Callable[..., Any]]]
 
-OF_AN_ARRAY: Told = [
+OF_AN_ARRAY: Told = [  # shapes, on which code depends; what the numbers have in common is chance more often than not
     ("where `{}` is square", lambda x: x.ndim > 1 and x.shape[-1] == x.shape[-2]),
     ("where the first axis of `{}` has length 1", lambda x: x.shape[0] == 1),
     ("where the second axis of `{}` has length 1", lambda x: x.shape[1] == 1),
-    ("where every row of `{}` has a True", lambda x: x.dtype.kind == "b" and x.any(-1).all()),
-    ("where no row of `{}` is all 0", lambda x: x.ndim > 1 and x.any(-1).all()),
-    ("where nothing in `{}` is negative", lambda x: (x >= 0).all()),
-    ("where no number in `{}` is 0", lambda x: (x != 0).all()),
 ]
-OF_A_NUMBER: Told = [
-    ("where `{}` is 1", lambda x: x == 1),
-    ("where `{}` is not 0", lambda x: x != 0),
-    ("where `{}` is even", lambda x: x % 2 == 0),
-    ("where `{}` is at least 1", lambda x: x >= 1),
-]
-OF_A_SEQUENCE: Told = [
-    ("where `{}` is not empty", lambda x: len(x) > 0),
-    ("where `{}` has one item", lambda x: len(x) == 1),
-    ("where nothing in `{}` comes twice", lambda x: len(set(x)) == len(x)),
-]
-
-
-def _values(shown: list[dict[str, Any]], right: list[int]) -> Iterator[tuple[str, Test]]:
-    """That an argument has the one value that it has wherever the answer is right."""
-    for name, value in shown[right[0]].items():
-        if isinstance(value, int | float | str):
-            yield f"where `{name}` is {show(value)}", functools.partial(_of_one, name, functools.partial(eq, value))
+OF_A_SEQUENCE: Told = [("where `{}` has one item", lambda x: len(x) == 1)]
+OF_A_SIZE: Told = [("where `{}` is 1", lambda x: x == 1)]
 
 
 def _conditions(arguments: dict[str, Any]) -> Iterator[tuple[str, Test]]:
@@ -78,15 +57,13 @@ def _conditions(arguments: dict[str, Any]) -> Iterator[tuple[str, Test]]:
             told = OF_AN_ARRAY
         elif isinstance(value, str | list | tuple):
             told = OF_A_SEQUENCE
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            told = OF_A_NUMBER
+        elif isinstance(value, int) and name.startswith("n_"):  # a number of heads, or of blocks
+            told = OF_A_SIZE
         for said, test in told:
             yield said.format(name), functools.partial(_of_one, name, test)
     for one, other in itertools.combinations(arguments, 2):
         if all(isinstance(arguments[name], np.ndarray | list | tuple | str) for name in (one, other)):
             yield f"where `{one}` and `{other}` have the same length", functools.partial(_as_long, one, other)
-        elif all(isinstance(arguments[name], int | float) for name in (one, other)):
-            yield f"where `{one}` and `{other}` are the same", functools.partial(_alike, one, other)
 
 
 def _of_one(name: str, test: Callable[[Any], Any], arguments: dict[str, Any]) -> bool:
@@ -95,10 +72,6 @@ def _of_one(name: str, test: Callable[[Any], Any], arguments: dict[str, Any]) ->
 
 def _as_long(one: str, other: str, arguments: dict[str, Any]) -> bool:
     return len(arguments[one]) == len(arguments[other])
-
-
-def _alike(one: str, other: str, arguments: dict[str, Any]) -> bool:
-    return bool(arguments[one] == arguments[other])
 
 
 def _holds(test: Test, arguments: dict[str, Any]) -> bool:
