@@ -62,7 +62,10 @@ def lookups(generator):
     )
     yield _normal(generator, 4), _normal(generator, 6, 4), _normal(generator, 6, 2), 2.0
     yield _normal(generator, 3), _normal(generator, 5, 3), _normal(generator, 5, 3), 0.0
-    yield torch.tensor([100.0, 1.0]), torch.tensor([[30.0, 0.0], [30.0, 1.0]]), torch.tensor([[1.0], [3.0]]), 1.0
+    large = [[100.0, 1.0]], [[30.0, 0.0], [30.0, 1.0]], [[1.0], [3.0]]  # in double precision, with logsumexp exact
+    query, keys, values = (torch.tensor(rows, dtype=torch.float64) for rows in large)
+    yield query[0], keys, values, 1.0
+    yield query[0], keys, values, 2.0
 
 
 @exercise("06.soft_lookup", inputs=lookups)
@@ -113,6 +116,15 @@ def an_exponential_that_overflows(query, keys, values, sharpness):
     larger than any float, and infinity divided by infinity is not a number. What can you subtract from all scores
     without changing a weight?"""
     weights = torch.exp(sharpness * (keys @ query))
+    return weights / weights.sum() @ values
+
+
+@soft_lookup.mistake
+def the_largest_subtracted_before_the_sharpness(query, keys, values, sharpness):
+    """You subtract the largest score from scores that are already multiplied by the sharpness. Which number must be
+    subtracted so that the largest exponent is 0?"""
+    scores = keys @ query
+    weights = torch.exp(sharpness * scores - scores.max())
     return weights / weights.sum() @ values
 
 

@@ -40,14 +40,16 @@ colder = Question(
 
 
 def logits_and_temperatures(generator):
-    """Few tokens and many, warm, cold and zero; the last would overflow an exponential."""
+    """Few tokens and many, warm, cold and zero; the last would overflow an exponential, in double precision, in which
+    subtracting their logsumexp loses nothing."""
     yield torch.tensor([0.0, 1.0]), 1.0
     yield torch.tensor([0.0, 1.0, 3.0]), 2.0
     yield torch.tensor([2.0, -1.0, 0.5]), 0.5
     yield torch.tensor([1.0, 4.0, 2.0]), 0.0
+    yield torch.tensor([0.25, 0.125, 0.375]), 0.0  # so near that a small temperature is not yet zero
     yield torch.from_numpy(generator.normal(size=12)), 0.7
-    yield torch.tensor([4000.0, 4001.0, 3999.0]), 1.0
-    yield torch.tensor([4000.0, 4001.0, 3999.0]), 0.5
+    yield torch.tensor([4000.0, 4001.0, 3999.0], dtype=torch.float64), 1.0
+    yield torch.tensor([4000.0, 4001.0, 3999.0], dtype=torch.float64), 0.5
 
 
 def _greedy(logits):
@@ -141,6 +143,13 @@ def another_case_of_zero(logits, temperature, *, give):
     """Right wherever T is above 0. At 0 you give {give}. As T goes to 0, the likeliest token gets everything: a
     distribution with a single 1."""
     return give(logits) if temperature == 0 else temperature_probabilities(logits, temperature)
+
+
+@temperature_probabilities.mistake(small=["0.1", "0.01"])
+def a_small_temperature_for_zero(logits, temperature, *, small):
+    """Right wherever T is above 0. At 0 you use {small} in its place, and a token that is nearly as likely as the first
+    keeps a part. At 0 the likeliest token gets everything."""
+    return temperature_probabilities(logits, max(temperature, float(small)))
 
 
 @temperature_probabilities.mistake
@@ -339,6 +348,8 @@ def distributions_and_numbers(generator):
     yield torch.tensor([0.125, 0.0, 0.125, 0.75]), 0.125
     yield torch.tensor([0.125, 0.5, 0.125, 0.25]), 0.7
     yield torch.tensor([0.125, 0.25, 0.5, 0.125]), 0.95
+    yield torch.tensor([0.75, 0.125, 0.125]), 0.7
+    yield torch.tensor([0.125, 0.125, 0.75]), 0.3
     yield torch.tensor([0.0625, 0.25, 0.1875, 0.375, 0.125]), 0.55
     yield torch.tensor([0.0625, 0.25, 0.1875, 0.375, 0.125]), 0.2
     yield torch.tensor([0.0625, 0.25, 0.1875, 0.375, 0.125]), 0.45
@@ -390,6 +401,13 @@ def one_too_far(probabilities, u):
 def u_scaled_to_the_vocabulary(probabilities, u):
     """In your version every token owns a stretch of the same length, and the probabilities are never used."""
     return int(u * len(probabilities))
+
+
+@draw.mistake
+def softmax_first(probabilities, u):
+    """You take a softmax of the probabilities, which makes your stretches nearly equally long. What are the
+    probabilities already, so that no softmax is needed?"""
+    return draw(probabilities.softmax(dim=0), u)
 
 
 @draw.mistake
@@ -478,6 +496,8 @@ def logits_and_targets(generator):
     yield logits, targets, [4.0, 2.0, 3.0, 0.5, 0.25]
     same = torch.tensor([[0.0, 2.0, 1.0]]).repeat(9, 1)
     yield same, torch.tensor([0, 1, 1, 1, 2, 1, 1, 1, 1]), [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0]
+    for row, came in (([0.0, 2.0, 1.0], [2, 2, 2, 2, 2, 1, 1, 1, 0]), ([0.0, 4.0, 3.0], [2, 2, 2, 2, 2, 1, 1, 1, 1])):
+        yield torch.tensor([row]).repeat(9, 1), torch.tensor(came), [4.0, 0.5, 1.0, 2.0, 8.0, 0.25]  # worst on top
     for scale, rows in ((1.0, 8), (3.0, 12), (0.5, 16)):
         yield logits[:rows] * scale, targets[:rows], [0.3, 0.6, 0.2, 0.9, 1.5, 1.2, 2.0, 2.5, 3.0, 5.0, 1.0, 0.1]
 
@@ -522,6 +542,30 @@ def mean_probability(logits, targets, temperatures):
         return -p[torch.arange(len(targets)), targets].mean()
 
     return min(temperatures, key=negative_mean)
+
+
+@best_temperature.mistake(division={"before both": True, "between the two": False})
+def softmax_before_the_loss(logits, targets, temperatures, *, division):
+    """Your cost takes a softmax twice, with the division by T {division}. A cross-entropy takes a softmax of its own:
+    what does it expect to be given?"""
+
+    def mean(T):
+        p = (logits / T if division else logits).softmax(dim=-1)
+        return _costs(p, targets, 1.0 if division else T).mean()
+
+    return min(temperatures, key=mean)
+
+
+@best_temperature.mistake(
+    middle={
+        "the lower of the two in the middle": torch.median,
+        "halfway between the two in the middle": lambda costs: costs.quantile(0.5),
+    }
+)
+def median_cost(logits, targets, temperatures, *, middle):
+    """You take the median of the costs, which is {middle} where their number is even. It does not see how large the
+    worst of them are. The score is their mean."""
+    return min(temperatures, key=lambda T: middle(_costs(logits, targets, T)))
 
 
 @best_temperature.mistake

@@ -5,7 +5,9 @@ import math
 
 import numpy as np
 
+from transformer_lib.exercises.comparing import same
 from transformer_lib.exercises.engine import Question, exercise
+from transformer_lib.exercises.values import Raised
 
 
 def token_sequences(generator):
@@ -232,14 +234,23 @@ def probabilities_given(generator):
     yield (np.array([0.5, 0.125]),)
     yield (np.array([1.0, 0.1, 0.4]),)
     yield (np.array([0.5, 1e-12]),)
+    yield (np.array([0.5, 0.0, 0.25]),)
     yield (generator.uniform(0.01, 1.0, size=20),)
     yield (generator.uniform(0.01, 0.3, size=2000),)
 
 
-@exercise("01.perplexity", inputs=probabilities_given)
+def _infinite_or_refused(expected, given):
+    """Whether two perplexities agree; `math.log` refuses the probability 0, which is as good as an infinite result."""
+    if isinstance(given, Raised) and expected == math.inf:
+        return given.kind in ("ValueError", "ZeroDivisionError", "OverflowError")
+    return same(expected, given)
+
+
+@exercise("01.perplexity", inputs=probabilities_given, compare=_infinite_or_refused)
 def perplexity(probabilities):
     """The exponential of the mean of -ln p."""
-    return np.exp(-np.mean(np.log(probabilities)))
+    with np.errstate(divide="ignore"):
+        return np.exp(-np.mean(np.log(probabilities)))
 
 
 @perplexity.mistake
@@ -311,6 +322,13 @@ def small_probabilities_raised(probabilities, *, least):
     """You raise the probabilities below {least} to it, so a model that gave the token less than that looks better than
     it is. A token with probability 0 costs infinitely much, and the perplexity should say so."""
     return perplexity(np.maximum(probabilities, least))
+
+
+@perplexity.mistake
+def impossible_tokens_left_out(probabilities):
+    """You leave out the tokens that were given the probability 0. The model thought them impossible, and they came all
+    the same. What does such a token cost?"""
+    return perplexity(probabilities[probabilities > 0])
 
 
 @perplexity.mistake(number={"one less than": -1, "one more than": 1})
@@ -492,6 +510,7 @@ def texts(generator):
     """Texts in which each of the four pairs occurs, with capitals, spaces, and punctuation between letters."""
     yield ("aabba",)
     yield ("A bee! Aa, bb.",)
+    yield ("In 1913 he counted 20000 letters, by hand: a 1st, a 2nd",)
     yield ("The quality of mercy is not strain'd, it droppeth as the gentle rain from heaven",)
     yield ("".join(generator.choice(list("aeioubcdfgxyz .,!"), size=300)),)
 
@@ -526,7 +545,7 @@ def consonants_first(text):
 
 @vowel_chain.mistake
 def transposed(text):
-    """Each of your columns sums to 1: you ask what came *before* a vowel. Row i should say what follows kind i."""
+    """Row i of yours says what came *before* a letter of kind i. It should say what follows one."""
     kinds = _vowels(text)
     counts = _table(itertools.pairwise(kinds))
     return (counts / counts.sum(axis=0)).T
@@ -552,6 +571,13 @@ def everything_else_is_a_consonant(text):
     """You count spaces and punctuation as consonants. Keep only the letters first, so that the last letter of a word
     and the first of the next are neighbors."""
     kinds = [letter in "aeiou" for letter in text.lower()]
+    return _rows(_table(itertools.pairwise(kinds)))
+
+
+@vowel_chain.mistake
+def digits_are_consonants(text):
+    """You count digits as consonants. A digit is no letter: which test of characters tells the two apart?"""
+    kinds = [letter in "aeiou" for letter in text.lower() if letter.isascii() and letter.isalnum()]
     return _rows(_table(itertools.pairwise(kinds)))
 
 

@@ -81,8 +81,8 @@ class Exercise:
         seconds: how long an answer may take for all inputs together.
         rtol: relative tolerance of numbers, unless both are integers.
         atol: absolute tolerance of the same.
-        compare: says of an expected and a given result, both as `plain` has them, whether they agree. Default: equal by
-            value, integers and shapes exactly, nested lists as arrays.
+        compare: says of an expected and a given result, both as `plain` has them, whether they agree; the given one may
+            be `Raised`. Default: equal by value, integers and shapes exactly, nested lists as arrays.
         forbidden: functions that an answer must not call, "torch.nn.functional.layer_norm".
         mistakes: what people answer instead; added by `mistake`.
     """
@@ -313,7 +313,7 @@ class Exercise:
             return [attempt(function, case).result for case in self.cases]
 
     def _agree(self, expected: Any, given: Any) -> bool:
-        if isinstance(expected, Raised | Opaque) or isinstance(given, Raised | Opaque):
+        if isinstance(expected, Raised | Opaque) or isinstance(given, Opaque):
             return type(expected) is type(given) and expected == given
         if self.compare is not None:
             return holds(self.compare, expected, given)

@@ -658,8 +658,9 @@ def backing_off_to_the_second_word(contexts, targets, questions, vocab_size):
 
 @fill_the_gaps.mistake
 def nothing_learned(contexts, targets, questions, vocab_size):
-    """Every word of the vocabulary gets about the same probability, as in a network that was never trained. Does your
-    loop call backward and step, and does the optimizer have the parameters of this network?"""
+    """Every word of the vocabulary gets about the same probability. Look at the scores before softmax. If they are all
+    alike, too: does your loop call backward and step, and does the optimizer have the parameters of this network? If
+    they differ: how often is softmax applied to them, in training and afterwards?"""
     return np.full((len(questions), vocab_size), 1 / vocab_size)
 
 
@@ -724,7 +725,8 @@ wider_window = Question(
         341_712: "You doubled the network. Only one of its matrices grows, and the window does not double either.",
         498_536: "You added twenty blocks of weights. Eight of them were there before.",
         364_544: "Those are $W_1$ and $W_2$. The embeddings and the biases are parameters, too.",
-        613_224: "You made $W_2$ grow. Does the number of hidden units depend on the width of the window?",
+        613_224: "What you added is a multiple of the vocabulary. Did $W_2$ grow? The number of hidden units stays "
+        "as it is. Or does each new place bring the vocabulary to $W_1$? How long is what stands for a character?",
         327_680: "That is $W_1$ alone. The embeddings, $W_2$, and the biases are there as well.",
         196_608: "That is what is added. How many parameters are there in all?",
         367_848: "You also added embeddings for the new positions. The table of embeddings has a row per character, "

@@ -1,6 +1,7 @@
 """Exercises of chapter 02: tables with a longer memory, and the smoothing they need."""
 
 import math
+import operator
 import re
 from collections import Counter
 
@@ -68,6 +69,9 @@ def texts_and_lengths(generator):
     yield np.array([1, 12, 3, 11, 2, 3]), 2  # 1, 12 and 11, 2 look alike when written together
     yield np.array([2, 1, 1, 2, 1, 1, 0]), 2
     yield np.array([0, 1, 2, 0, 1]), 2  # the last context has a row, too
+    yield np.array([0, 3, 0, 1, 0, 3]), 2  # ids with gaps between them, 3 of 4
+    yield np.array([0, 10, 0, 1, 0, 100, 0, 1000, 0, 1]), 2  # ids with as many digits as 10, 100, and 1,000 have
+    yield np.stack([np.zeros(130, int), np.arange(1, 131)], axis=1).ravel(), 2  # 0, 1, 0, 2, 0, 3, …
     yield np.array([3, 1, 2, 1, 3, 1, 3, 2, 1, 2, 3, 3, 1]), 2
     for size, vocab_size, length in ((12, 2, 3), (30, 3, 2), (60, 4, 4)):
         yield generator.integers(0, vocab_size, size=size), length
@@ -117,6 +121,23 @@ def digits_run_together(tokens, length):
     """You write the ids of a context one after the other, with nothing between them. Then 1, 12 and 11, 2 look the
     same: compare tuples, or put a mark between two ids."""
     return len({"".join(map(str, tokens[i : i + length].tolist())) for i in range(len(tokens) - length)})
+
+
+@seen_contexts.mistake(
+    base={
+        "10": lambda tokens: 10,
+        "100": lambda tokens: 100,
+        "1,000": lambda tokens: 1000,
+        "the largest id": lambda tokens: int(tokens.max()),
+        "the number of different ids": lambda tokens: len(set(tokens.tolist())),
+    }
+)
+def a_base_too_small(tokens, length, *, base):
+    """You write a context as one number, with {base} as its base. Some ids are as large as the base, and then two
+    contexts become the same number."""
+    powers = [base(tokens) ** k for k in range(length)][::-1]
+    contexts = [tokens[i : i + length].tolist() for i in range(len(tokens) - length)]
+    return len({sum(map(operator.mul, context, powers)) for context in contexts})
 
 
 def _met(tokens, length):
@@ -575,6 +596,8 @@ def texts_contexts_and_leasts(generator):
     yield "abxab", "ab", 2  # the ending stands twice, and only once something follows
     yield "abab.c", ".", 1
     yield "aabaaab", "aa", 1  # places that overlap
+    yield "xaxaxb axc axc", "xax", 2  # twice, if places may overlap
+    yield "ab\nab\nabc", "ab", 1  # followed by the end of a line
     yield "abcabdaabe", "xab", 2
     yield "cab. bab? cat. cap", "ab.", 1
     yield "the cat, the cab, the can: a bat", "that ca", 2
@@ -679,6 +702,28 @@ def places_that_overlap_missed(text, context, least):
             found.append(text[at + len(ending)])
             at += max(len(ending), 1)
         if len(found) >= least:
+            return _most_frequent(found)
+    return None
+
+
+@guess_next.mistake
+def the_ending_counted_without_overlaps(text, context, least):
+    """Your characters are the right ones, and you count how often an ending was seen without the places that overlap,
+    as `str.count` does. In "aaa" the ending "a" is followed twice, "aa" once, and each place counts."""
+    for i in range(len(context) + 1):
+        found, ending = _followers(text, context[i:]), context[i:]
+        if found and (text[:-1].count(ending) if ending else len(text)) >= least:
+            return _most_frequent(found)
+    return None
+
+
+@guess_next.mistake
+def ends_of_lines_missed(text, context, least):
+    """You miss the places where a line ends after the ending. In a pattern, a dot stands for any character but that
+    one, unless a flag says otherwise; here it is a character like any other."""
+    for i in range(len(context) + 1):
+        found = [character for character in _followers(text, context[i:]) if character != "\n"]
+        if found and len(found) >= least:
             return _most_frequent(found)
     return None
 

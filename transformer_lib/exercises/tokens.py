@@ -381,6 +381,8 @@ def words_and_vocabularies(generator):
     yield "ab", {"a", "b"}
     yield "abc", {"a", "ab", "##bc", "##c"}
     yield "abcd", {"a", "ab", "##bcd", "##cd"}
+    yield "Ann", {"A", "##nn", "ann"}  # a capital letter is another letter
+    yield "McGee", {"Mc", "##Gee", "mc", "##g", "##ee"}
     yield "berry", {"b", "be", "##rry", "##r", "##y", "ber", "##ry"}
     yield "newest", {"n", "new", "##est", "est", "newer", "##e", "##s", "##t"}
     yield "newsx", {"new", "##s", "news"}
