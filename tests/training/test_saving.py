@@ -149,8 +149,14 @@ def test_files_of_two_models_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"files of two models.*hidden.weight of shape \(6, 12\) must be \(7, 12\)"):
         load(tmp_path)
 
-    (tmp_path / "config.json").write_text(json.dumps({**described, "n_layers": 7}))
+    (tmp_path / "config.json").write_text(json.dumps({**described, "n_layers": 3}))
     with pytest.raises(ValueError, match=r"does not fit mlp: .*n_layers.* from another version"):
+        load(tmp_path)
+
+    (tmp_path / "config.json").write_text(json.dumps({**described, "n_layers": 10**9}))
+    with pytest.raises(
+        ValueError, match=r"config.json has n_layers=1000000000, and there are 5 tensors: make it again"
+    ):
         load(tmp_path)
 
     (tmp_path / "config.json").write_text(json.dumps({**described, "model": "resnet"}))
