@@ -15,7 +15,7 @@ bits + 16 / group bits a weight.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import BFloat16, Float, Int8
 from torch import Tensor, nn
 
 GROUP = 32  # weights of a row that share a scale, in 4 bits
@@ -33,10 +33,8 @@ class Int8Linear(nn.Module):
 
     def __init__(self, plain: nn.Linear) -> None:
         super().__init__()
-        weight = plain.weight.detach().float()
-        scale = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).bfloat16()
-        rounded = (weight / scale.float()[:, None]).round().clamp(-127, 127)
-        self.register_buffer("q", rounded.to(torch.int8).contiguous())
+        q, scale = int8_rows(plain.weight.detach())
+        self.register_buffer("q", q)
         self.register_buffer("scale", scale)
         self.bias = plain.bias
 
@@ -105,6 +103,24 @@ def quantize(model: nn.Module, bits: int) -> None:
                 fits = child.in_features % GROUP == 0 and child.out_features % 16 == 0
                 in_4_bits = bits == 4 and fits and child.weight not in embeddings
                 setattr(parent, name, Int4Linear(child) if in_4_bits else Int8Linear(child))
+
+
+def int8_rows(weight: Float[Tensor, "F D"]) -> tuple[Int8[Tensor, "F D"], BFloat16[Tensor, " F"]]:
+    """Round a matrix to whole numbers from -127 to 127, times a scale for each row.
+
+        w ≈ s q,    s = max |w| / 127 of the row
+
+    s q is exact in float32, and rounds to the same s and q again.
+
+    Args:
+        weight: (F, D), finite.
+
+    Returns:
+        q (F, D) and s (F,).
+    """
+    scale = (weight.float().abs().amax(dim=1) / 127).clamp(min=1e-12).bfloat16()
+    rounded = (weight.float() / scale.float()[:, None]).round().clamp(-127, 127)
+    return rounded.to(torch.int8).contiguous(), scale
 
 
 def round_to_nearest(weight: Float[Tensor, "F D"], bits: int, group: int = GROUP) -> Float[Tensor, "F D"]:

@@ -18,6 +18,7 @@ from transformer_lib.models.mlp import MLPConfig, mlp
 from transformer_lib.models.neural_bigram import NeuralBigramConfig
 from transformer_lib.models.transformer import TransformerConfig
 from transformer_lib.models.whisper import WhisperConfig
+from transformer_lib.quantization import Int8Linear
 from transformer_lib.training import load, save, saving
 
 CONFIG = MLPConfig(vocab_size=5, context_length=3, d_embedding=4, d_hidden=6)
@@ -76,6 +77,71 @@ def test_a_model_in_half_precision_comes_back_in_the_precision_it_is_built_in(tm
     loaded = load(tmp_path).state_dict()
     assert all(value.dtype == torch.float32 for value in loaded.values())
     assert all(torch.equal(loaded[name], value) for name, value in expected.items())
+
+
+def test_in_8_bits_a_matrix_comes_back_to_within_half_a_step_and_the_rest_as_it_was(tmp_path):
+    model = builders()["gpt"](dataclasses.replace(CONFIGS["gpt"], vocab_size=500), torch.Generator().manual_seed(0))
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    save(model, tmp_path, bits=8)
+    loaded = load(tmp_path)
+    for name, x in loaded.state_dict().items():
+        assert x.dtype == torch.float32 and torch.equal(model.state_dict()[name], before[name]), name
+        if x.ndim == 2:
+            step = before[name].abs().amax(dim=1, keepdim=True) / 127
+            assert 0 < (x - before[name]).abs().max() and ((x - before[name]).abs() <= 0.51 * step).all(), name
+            assert all(len(row.unique()) <= 255 for row in x)
+        else:
+            assert torch.equal(x, before[name]), name
+    assert loaded.head.weight is loaded.embedding.tokens.weight  # tied as before
+    numbers = sum(x.numel() for x in model.parameters())
+    assert sum(x.numel() for x in load_file(tmp_path / "model.safetensors").values() if x.dtype == torch.int8) > (
+        0.9 * numbers
+    )
+
+
+def test_what_is_loaded_from_8_bits_is_written_as_the_same_file(tmp_path):
+    """So a model that is loaded and scored is scored as it is stored."""
+    model = randomise(builders()["gpt"](CONFIGS["gpt"]))
+    with torch.no_grad():
+        model.embedding.tokens.weight[0] *= 1e-6  # a token that was never read
+        model.embedding.tokens.weight[1] = 0
+    save(model, tmp_path / "first", bits=8)
+    save(load(tmp_path / "first"), tmp_path / "second", bits=8)
+    first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "second"))
+    assert first == second
+
+
+def test_what_is_loaded_from_8_bits_is_what_the_packed_product_reads(tmp_path):
+    save(build(seed=3), tmp_path, bits=8)
+    loaded = load(tmp_path)
+    packed = Int8Linear(loaded.hidden)
+    assert torch.equal(packed.q.float() * packed.scale.float()[:, None], loaded.hidden.weight)
+
+
+def test_in_8_bits_a_kernel_and_a_vector_stay_as_they_are(tmp_path):
+    model = randomise(builders()["whisper"](CONFIGS["whisper"]))
+    save(model, tmp_path, bits=8)
+    for name, x in load(tmp_path).state_dict().items():
+        assert torch.equal(x, model.state_dict()[name]) == (x.ndim != 2), name
+
+
+def test_what_cannot_be_rounded_or_read_back_is_refused(tmp_path):
+    model = build()
+    with pytest.raises(ValueError, match="bits=4 must be 8, or None"):
+        save(model, tmp_path, bits=4)
+    with torch.no_grad():
+        model.hidden.weight[2, 3] = torch.inf
+    with pytest.raises(ValueError, match=r"hidden.weight must be finite to be rounded to bits=8"):
+        save(model, tmp_path, bits=8)
+    assert not os.listdir(tmp_path)
+
+    save(build(), tmp_path, bits=8)
+    tensors = load_file(tmp_path / "model.safetensors")
+    for scales in ({}, {"hidden.weight.scale": torch.ones(2)}):
+        without = {name: x for name, x in tensors.items() if name != "hidden.weight.scale"}
+        save_file({**without, **scales}, tmp_path / "model.safetensors")
+        with pytest.raises(ValueError, match=r"holds hidden.weight in 8 bits, and not a scale for each of its rows"):
+            load(tmp_path)
 
 
 def test_a_failed_write_leaves_the_last_good_file(tmp_path, monkeypatch):
