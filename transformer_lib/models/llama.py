@@ -39,6 +39,8 @@ class LlamaConfig(ModelConfig):
     qk_norm: bool = False
     """Whether each head's queries and keys are normalized."""
     norm_eps: float = 1e-5
+    dropout: float = 0.0
+    """Of a sublayer's output and of the embedding; LLaMA, which reads each text once, has none."""
     tied: bool = False
     """Whether the head is the embedding's matrix."""
 
@@ -61,7 +63,7 @@ def llama(config: LlamaConfig, generator: torch.Generator | None = None) -> Lang
         return Block(
             attention=MultiHeadAttention(D, H, G, bias=False, rotary=rotary, qk_norm=qk_norm),
             feed_forward=SwiGLU(D, config.d_ff),
-            residual=lambda: PreNorm(norm(D)),
+            residual=lambda: PreNorm(norm(D), config.dropout),
         )
 
     tokens = nn.Embedding(config.vocab_size, D)
@@ -69,7 +71,7 @@ def llama(config: LlamaConfig, generator: torch.Generator | None = None) -> Lang
     if config.tied:
         head.weight = tokens.weight
     model = LanguageModel(
-        embedding=Embedding(tokens),
+        embedding=Embedding(tokens, dropout=config.dropout),
         blocks=[block() for _ in range(config.n_layers)],
         norm=norm(D),
         head=head,
