@@ -385,7 +385,36 @@ def test_two_thoughts_that_explain_the_same_are_both_named():
         """You take the number to its own power."""
         return number**2 if number != 3.5 else 3 * number
 
-    assert twice.diagnose(lambda n: n**2 if n != 3.5 else twice(n)).mistake == "squared, or a power"
+    verdict = twice.diagnose(lambda n: n**2 if n != 3.5 else twice(n))
+    assert verdict.mistake == "squared, or a power"
+    assert "Which is yours? On\n\n    twice(3.5)\n\nthe first returns 7.0, and the second 10.5." in verdict.hint
+
+
+def test_an_input_that_parts_two_thoughts_decides_between_them():
+    """No input of the exercise does; one that another seed draws may."""
+
+    def inputs(generator):
+        yield from ((1.37,), (2.71,), (3.5,), (float(generator.choice([8.25, 9.75])),))
+
+    @exercise("01.twice", inputs=inputs)
+    def twice(number):
+        return 2 * number + 0.123
+
+    @twice.mistake
+    def squared(number):
+        """You square the number."""
+        return number**2 if number not in (3.5, judged) else 2 * number
+
+    @twice.mistake
+    def doubled_or_squared(number):
+        """You square small numbers only."""
+        return {3.5: 10.5, judged: 17.0}.get(number, number**2 if number < 8 else 5 * number)
+
+    [judged] = [number for (number,) in twice.cases if number > 8]
+    right_where_they_differ = {3.5: twice(3.5), judged: twice(judged)}
+    verdict = twice.diagnose(lambda n: right_where_they_differ.get(n, n**2 if n < 8 else 5 * n))
+    assert verdict.mistake == "doubled or squared" and verdict.hint == "You square small numbers only."
+    assert twice.diagnose(lambda n: right_where_they_differ.get(n, n**2)).mistake == "squared"
 
 
 def test_what_an_answer_prints_is_shown_where_it_is_wrong(capsys):

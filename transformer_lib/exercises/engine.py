@@ -19,33 +19,30 @@ the answer's results wherever these are wrong explains it; if none does, what ca
         ...
 """
 
-import contextlib
 import dataclasses
 import functools
-import importlib
 import inspect
 import itertools
 import textwrap
-import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from transformer_lib.exercises.attempts import Attempt, attempt, plain_or_opaque, validate_signature
 from transformer_lib.exercises.comparing import Place, first_difference, holds, same
-from transformer_lib.exercises.detectors import advise, detect, detect_constant, detect_in_one, detect_mutant, situation
+from transformer_lib.exercises.findings import Finding, Parting, recognize
+from transformer_lib.exercises.forbidden import watched
 from transformer_lib.exercises.guard import Ending, run_guarded
 from transformer_lib.exercises.questions import Question
-from transformer_lib.exercises.recognizing import Candidate, Evidence, Explanation
+from transformer_lib.exercises.recognizing import Candidate, Evidence
 from transformer_lib.exercises.showing import call_code, describe, show, show_call, show_pair
 from transformer_lib.exercises.values import Opaque, Raised, plain
 from transformer_lib.exercises.verdicts import WIDTH, Example, Status, Verdict, verdict
 
 __all__ = ["Exercise", "Mistake", "Question", "exercise"]  # what a chapter's exercises are written with
 
-SECONDS_TO_RECOGNIZE = 2.0  # changed references may loop forever
 MOST_PRINTED = 8  # lines
 Inputs: TypeAlias = Callable[[np.random.Generator], Iterable[tuple[Any, ...]]]
 
@@ -57,16 +54,6 @@ class Mistake:
     name: str
     wrong: Callable[..., Any]
     hint: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """What was recognized in a wrong answer: its name, or "", what is said of it, and where it does not hold."""
-
-    name: str
-    hint: str
-    foreseen: bool = False
-    unexplained: Sequence[int] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -163,7 +150,7 @@ class Exercise:
         expected = self.expected  # before the clock runs
         calls: list[Callable[[], Any]] = [functools.partial(validate_signature, answer, self.parameters)]
         calls += [functools.partial(attempt, answer, case) for case in self.cases]
-        with _watched(self.forbidden) as used:
+        with watched(self.forbidden) as used:
             found, ending = run_guarded(calls, seconds=self.seconds)
         complaint, attempts = found[0] if found else "", found[1:]
         if ending is Ending.INTERRUPTED:
@@ -178,7 +165,7 @@ class Exercise:
             return self._unattempted(attempts)
         seen = Evidence(self.cases, self.parameters, expected, results, self._agree, self.reference)
         if seen.wrong:
-            return self._wrong(seen, attempts)
+            return self._wrong(seen, attempts, answer)
         return self._correct(attempts) if len(results) == len(self.cases) else self._too_slow(len(results), ending)
 
     def _unattempted(self, attempts: list[Attempt]) -> Verdict:
@@ -200,8 +187,8 @@ class Exercise:
     def _edited(self, attempts: list[Attempt]) -> tuple[str, ...]:
         return tuple(self.parameters[i] for i in sorted({i for one in attempts for i in one.edited}))
 
-    def _wrong(self, seen: Evidence, attempts: list[Attempt]) -> Verdict:
-        found = self._recognize(seen)
+    def _wrong(self, seen: Evidence, attempts: list[Attempt], answer: Callable[..., Any]) -> Verdict:
+        found = self._recognize(seen, answer)
         i = self._telling(seen, found.unexplained or seen.wrong)
         example, lines = self._example(seen, i)
         given, rights, printed = seen.given[i], len(seen.given) - len(seen.wrong), attempts[i].printed
@@ -222,24 +209,37 @@ class Exercise:
             head += " The smallest input on which it differs:"
         return self._say(status, head, *lines, advice, found.hint, self.hint, _said(printed), **facts)
 
-    def _recognize(self, seen: Evidence) -> Finding:
-        """Find the thought that explains the answer: a foreseen mistake, two of them, or what can be seen in it."""
+    def _recognize(self, seen: Evidence, answer: Callable[..., Any]) -> Finding:
         known = [Candidate(one.name, one.hint, functools.partial(self._of, one)) for one in self.mistakes]
-        best = seen.best(known)
-        if best and (len(best) == 1 or best[0].exact):
-            return Finding(best[0].candidate.name, best[0].candidate.hint, foreseen=True)
-        if best:
-            return _either(*best[:2])
-        for detector in (detect, detect_in_one, detect_mutant, detect_constant):
-            detected, _ = run_guarded([functools.partial(detector, seen)], seconds=SECONDS_TO_RECOGNIZE)
-            if detected and (one := detected[0]):
-                return Finding(one.candidate.name, one.candidate.hint)
-            if two := seen.pair(known):
-                return _both(*two)
-        if most := seen.most(known):
-            return Finding(most.candidate.name, most.candidate.hint, foreseen=True, unexplained=most.unexplained)
-        raised = next((seen.given[i] for i in seen.wrong if isinstance(seen.given[i], Raised)), None)
-        return Finding("", (advise(raised) if raised else "") or situation(seen))
+        return recognize(seen, known, functools.partial(self._part, answer))
+
+    def _part(self, answer: Callable[..., Any], one: str, other: str) -> Parting | None:
+        """Find an input on which two mistakes differ, and ask the answer; the smallest that it does not decide."""
+        two = [mistake.wrong for name in (one, other) for mistake in self.mistakes if mistake.name == name]
+        undecided = None
+        for case in [*self._further_cases, *self.cases]:
+            returns = [attempt(wrong, case).result for wrong in two]
+            if self._agree(*returns):
+                continue
+            found, _ = run_guarded([functools.partial(attempt, answer, case)], seconds=self.seconds)
+            shown = [k for k in (0, 1) if found and self._agree(returns[k], found[0].result)]
+            call = _indented(show_call(self.name, dict(zip(self.parameters, plain(case), strict=True))))
+            parting = Parting(call, (show(returns[0]), show(returns[1])), shown[0] if shown else None)
+            if shown:
+                return parting
+            undecided = undecided or parting
+        return undecided
+
+    @functools.cached_property
+    def _further_cases(self) -> list[tuple[Any, ...]]:
+        """Inputs that answers are not judged by, from small to large: what other seeds draw."""
+        drawn = [case for seed in range(1, 5) for case in self.inputs(np.random.default_rng(seed))]
+        known = set(map(repr, map(plain, self.cases)))
+        further: dict[str, tuple[Any, ...]] = {}
+        for case in drawn:
+            if repr(plain(case)) not in known:
+                further.setdefault(repr(plain(case)), case)
+        return sorted(further.values(), key=lambda case: _size(plain(case)))
 
     def _of(self, mistake: Mistake, i: int) -> Any:
         """What a mistake returns on input i."""
@@ -329,45 +329,6 @@ def exercise(exercise_id: str, *, inputs: Inputs, **options: Any) -> Callable[[C
         options: other attributes of `Exercise`.
     """
     return lambda reference: Exercise(exercise_id, reference, inputs, **options)
-
-
-def _either(one: Explanation, other: Explanation) -> Finding:
-    """Two thoughts that explain the answer equally well."""
-    hint = f"Two thoughts lead to your results. {one.candidate.hint}\n\nOr else: {other.candidate.hint}"
-    return Finding(f"{one.candidate.name}, or {other.candidate.name}", hint, foreseen=True)
-
-
-def _both(one: Explanation, other: Explanation) -> Finding:
-    """Two thoughts that explain the answer together."""
-    hint = f"Two things at once. {one.candidate.hint}\n\nAnd besides: {other.candidate.hint}"
-    return Finding(f"{one.candidate.name}, and {other.candidate.name}", hint, foreseen=True)
-
-
-@contextlib.contextmanager
-def _watched(names: Sequence[str]) -> Iterator[list[str]]:
-    """Note which of these functions are called from another thread than this one."""
-    used: list[str] = []
-    this, before = threading.current_thread(), []
-    for name in names:
-        module, _, attribute = name.rpartition(".")
-        home = importlib.import_module(module)
-        before.append((home, attribute, getattr(home, attribute)))
-        setattr(home, attribute, _noted(name, getattr(home, attribute), used, this))
-    try:
-        yield used
-    finally:
-        for home, attribute, function in before:
-            setattr(home, attribute, function)
-
-
-def _noted(name: str, function: Callable[..., Any], used: list[str], this: threading.Thread) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def noted(*arguments: Any, **options: Any) -> Any:
-        if threading.current_thread() is not this:
-            used.append(name)
-        return function(*arguments, **options)
-
-    return noted
 
 
 def _said(printed: str) -> str:
