@@ -16,6 +16,8 @@ from transformer_lib.training.masking import mask_tokens
 from transformer_lib.training.passages import PassageSampler
 from transformer_lib.training.placement import autocast
 from transformer_lib.training.saving import load, save
+from transformer_lib.training.tensorboard import write_tensorboard
+from transformer_lib.training.watching import Watch
 
 __all__ = [
     "BucketedPairs",
@@ -24,6 +26,7 @@ __all__ = [
     "PassageSampler",
     "Resumable",
     "TrainConfig",
+    "Watch",
     "autocast",
     "cross_entropy",
     "evaluate",
@@ -40,4 +43,5 @@ __all__ = [
     "token_nll",
     "train",
     "translation_loss",
+    "write_tensorboard",
 ]
