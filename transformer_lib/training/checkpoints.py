@@ -1,11 +1,12 @@
 """A checkpoint: one file from which a run goes on as if it had never stopped, bit for bit.
 
 Tensors stand in it as safetensors, numbers as JSON in the header, all with checksums:
-`transformer_lib.training.files`.
+`transformer_lib.training.files`. Where several processes train, it is a folder: `transformer_lib.training.shards`.
 """
 
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -13,9 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from transformer_lib.models.builders import named_tensors
+from transformer_lib.training.distributed import Ranks
 from transformer_lib.training.files import read_tensors, write_tensors
 from transformer_lib.training.placement import is_first_rank, to_device
 from transformer_lib.training.saving import whole
+from transformer_lib.training.shards import latest, read_run, read_shards, write_shards
 
 
 @runtime_checkable
@@ -27,6 +30,11 @@ class Resumable(Protocol):
 
     def set_state(self, state: Tensor, /) -> Any:
         """Go there."""
+
+
+def is_checkpoint(path: str | Path) -> bool:
+    """Whether there is something to go on from: a file, or a folder that holds a step."""
+    return Path(path).is_file() or latest(Path(path)) is not None
 
 
 def save_checkpoint(
@@ -41,26 +49,28 @@ def save_checkpoint(
     """Write everything that a run needs in order to go on.
 
     Args:
-        path: The file; its folder is made if it is not there.
+        path: The file; its folder is made if it is not there. A folder where `parallelize` made the model, and all of
+            its processes must call; or where it is one already, which several processes have written.
         model: Its parameters and buffers are written.
         optimizer: Its state and settings are written.
         generators: Their states are written, and those of PyTorch's own on the CPU and wherever the model is.
         config: The settings of the run by name, of what JSON can hold; `load_checkpoint` compares them.
-        record: Its progress, of what JSON can hold; `load_checkpoint` returns it.
+        record: Its progress, of what JSON can hold, with its `step` among it; `load_checkpoint` returns it.
 
     Raises:
-        ValueError: If the model is sharded: torch.distributed.checkpoint writes each shard where it is.
+        ValueError: If several processes are to write where one has.
     """
+    path, ranks = Path(path), Ranks(model)
+    shared = ranks.parallel or path.is_dir()
     tensors = {f"model.{name}": tensor for name, tensor in named_tensors(model).items()}
-    if any(hasattr(tensor, "full_tensor") for tensor in tensors.values()):
-        raise ValueError("model is sharded over several devices: save its run with torch.distributed.checkpoint")
-    for name, generator in (_of_devices(model) | dict(generators)).items():
+    for name, generator in (_of_devices(model, ranks if shared else None) | dict(generators)).items():
         tensors[f"random.{name}"] = generator.get_state()
-    packed = _pack(optimizer.state_dict(), tensors)
-    run = json.dumps({"config": config, "record": record, "optimizer": packed})
-    gathered = whole(tensors)
-    if is_first_rank():
-        write_tensors(Path(path), gathered, {"run": run})
+    packed = _pack(optimizer.state_dict(), tensors, "optimizer")
+    run = {"config": config, "record": record, "optimizer": packed}
+    if shared:
+        write_shards(path, record["step"], tensors, run, ranks)
+    elif is_first_rank():
+        write_tensors(path, whole(tensors), {"run": json.dumps(run)})
 
 
 def load_checkpoint(
@@ -75,10 +85,11 @@ def load_checkpoint(
     """Put a run back where it was when `save_checkpoint` wrote the file.
 
     Args:
-        path: The file.
+        path: The file, or the folder, which any number of processes may go on from.
         model: Built as it was then; its weights are overwritten.
         optimizer: Built as it was then; its state and settings are overwritten.
-        generators: Named as they were then; their states are overwritten, and those of PyTorch's own.
+        generators: Named as they were then; their states are overwritten, and those of PyTorch's own, which each of
+            several processes has for itself, so that one that was not there then keeps what it has.
         config: The settings of the run as they are now. One that only the file knows, or only the caller, is not
             compared.
         changed: Names of settings that may differ from those in the file, which the run then goes on with: "steps",
@@ -89,21 +100,30 @@ def load_checkpoint(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged or of another run; nothing has been overwritten then.
+        ValueError: If the file is damaged or of another run; nothing has been overwritten then. If several processes
+            are to go on from the file of one.
     """
-    path = Path(path)
-    tensors, texts = read_tensors(path)
-    if "run" not in texts:
-        raise ValueError(f"{path} is no checkpoint of a run: name another file, or remove it")
-    run = json.loads(texts["run"])
+    path, ranks = Path(path), Ranks(model)
+    step = latest(path)
+    if step is None and ranks.parallel and path.is_file():
+        raise ValueError(f"{path} is the checkpoint of a run in one process: go on with it there, or name another")
+    if step is None:
+        tensors, texts = read_tensors(path)
+        if "run" not in texts:
+            raise ValueError(f"{path} is no checkpoint of a run: name another file, or remove it")
+        run = json.loads(texts["run"])
+    else:
+        run = read_run(step)
     if "optimizer" not in run:
         raise ValueError(f"{path} is of another version of the library: remove it to start anew")
     taken_over = _differing(run["config"], config, changed, path)
+    if step is not None:
+        tensors = read_shards(step, _cut(model, optimizer), ranks)
     stored = {
         kind: {name.removeprefix(f"{kind}."): x for name, x in tensors.items() if name.startswith(f"{kind}.")}
         for kind in ("model", "random")
     }
-    draws, devices = dict(generators), _of_devices(model)
+    draws, devices = dict(generators), _of_devices(model, None if step is None else ranks)
     if (named := {name for name in stored["random"] if not name.startswith("device ")}) != draws.keys():
         raise ValueError(
             f"generators={sorted(draws)} must be those in {path}, {sorted(named)}: give the same ones, or remove the "
@@ -194,24 +214,41 @@ class _OfDevice(NamedTuple):
         return () if self.device.type in ("cpu", "mps") else (self.device,)  # there is one of these
 
 
-def _of_devices(model: nn.Module) -> dict[str, Resumable]:
-    """PyTorch's own generators, of the CPU and of each device that the model is on."""
+def _of_devices(model: nn.Module, ranks: Ranks | None = None) -> dict[str, Resumable]:
+    """PyTorch's own generators, of the CPU and of each device that the model is on; of one rank among several."""
     devices = {torch.device("cpu"), *(parameter.device for parameter in model.parameters())}
+    if ranks is not None:
+        return {f"device {device.type} of rank {ranks.rank}": _OfDevice(device) for device in devices}
     return {f"device {device}": _OfDevice(device) for device in devices}
 
 
-def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
+def _cut(model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[str], Tensor | None]:
+    """How a stored tensor is shared among the ranks: as the parameter is that it is, or is the optimizer's state of."""
+    named = {f"model.{name}": tensor for name, tensor in named_tensors(model).items()}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+    def like(name: str) -> Tensor | None:
+        if (state := re.match(r"optimizer\.state\.(\d+)\.", name)) and int(state[1]) < len(parameters):
+            return parameters[int(state[1])]
+        return named.get(name)
+
+    return like
+
+
+def _pack(value: Any, tensors: dict[str, Tensor], name: str) -> Any:
     """Turn a state into what JSON keeps as it is; its tensors go into `tensors`, and their names stand for them."""
     if isinstance(value, Tensor):
-        name = f"state.{len(tensors)}"
+        name = name if name not in tensors else f"{name} {len(tensors)}"
         tensors[name] = value
         return {"tensor": name}
     if isinstance(value, tuple):
-        return {"tuple": [_pack(part, tensors) for part in value]}
+        return {"tuple": [_pack(part, tensors, f"{name}.{place}") for place, part in enumerate(value)]}
     if isinstance(value, list):
-        return [_pack(part, tensors) for part in value]
+        return [_pack(part, tensors, f"{name}.{place}") for place, part in enumerate(value)]
     if isinstance(value, dict):
-        return {"dict": [[_pack(key, tensors), _pack(part, tensors)] for key, part in value.items()]}
+        return {
+            "dict": [[_pack(key, tensors, name), _pack(part, tensors, f"{name}.{key}")] for key, part in value.items()]
+        }
     return value
 
 

@@ -15,9 +15,16 @@ from tqdm import tqdm
 
 from transformer_lib.optimizers import decay_groups
 from transformer_lib.schedules import Schedule, constant
-from transformer_lib.training.checkpoints import Resumable, load_checkpoint, optimizer_settings, save_checkpoint
+from transformer_lib.training.checkpoints import (
+    Resumable,
+    is_checkpoint,
+    load_checkpoint,
+    optimizer_settings,
+    save_checkpoint,
+)
+from transformer_lib.training.distributed import Ranks
 from transformer_lib.training.losses import next_token_loss
-from transformer_lib.training.placement import PRECISIONS, autocast, device_of, to_device
+from transformer_lib.training.placement import PRECISIONS, autocast, device_of, is_first_rank, to_device
 
 History = list[dict[str, float]]
 
@@ -73,8 +80,11 @@ def train(
     Given a `checkpoint`, the run is written there as it goes; where the file is there already, the run goes on from
     it, and bit for bit as if it had never stopped: same weights, optimizer, schedule, data and randomness.
 
+    Where `parallelize` has spread the model over several processes, all of them call this alike. Every process draws
+    the whole of each batch and computes its share of the rows; the history is the same on all, and the first writes it.
+
     Args:
-        model: What is trained; left in the mode, training or evaluation, that it came in.
+        model: What is trained; left in the mode, training or evaluation, that it came in. Or what `parallelize` made.
         batches: `accumulate` for each step, or more, of what `loss` takes; (inputs, targets) for next_token_loss. To
             resume, they must follow from the states of the generators, as random_windows do, or have a state of their
             own, as BucketedPairs have.
@@ -83,7 +93,8 @@ def train(
         optimizer: AdamW with the learning rate and weight decay of `config` unless given.
         schedule: From the step, counted from 0, to a factor of each parameter group's learning rate.
         validate: Called with the model at each entry of the history, which takes what it returns.
-        checkpoint: The file to write to and resume from; None writes nothing. It holds the settings of the run, of
+        checkpoint: The file to write to and resume from, or the folder where several processes train, which any number
+            of them resumes from; None writes nothing. It holds the settings of the run, of
             `config`, the optimizer, the schedule and the batches, and is refused where one of them is another now.
         changed: Names of settings that may be others than in the checkpoint: a longer run resumes with
             ["steps", "schedule"].
@@ -128,6 +139,8 @@ def train(
         optimizer = torch.optim.AdamW(groups, config.learning_rate, weight_decay=0.0)
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", float(group["lr"]))
+    ranks = Ranks(model)
+    ranks.validate_optimizer(optimizer)
     settings = dataclasses.asdict(config) | optimizer_settings(optimizer) if checkpoint is not None else {}
     if checkpoint is not None:
         settings |= {"precision": precision, "schedule": [schedule(step) for step in _spread(config.steps)]}
@@ -135,14 +148,14 @@ def train(
             settings |= {f"batches.{name}": value for name, value in describe().items()}
 
     done, losses, history = 0, [], History()
-    if checkpoint is not None and Path(checkpoint).exists():
+    if checkpoint is not None and is_checkpoint(checkpoint):
         record = load_checkpoint(checkpoint, model, optimizer, generators, config=settings, changed=changed)
         done, losses, history = record["step"], record["losses"], record["history"]
 
     was_training = model.training
     model.train()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    bar = tqdm(total=config.steps, initial=done, disable=not progress, unit="step")
+    bar = tqdm(total=config.steps, initial=done, disable=not (progress and is_first_rank()), unit="step")
     together = zip(*[iter(batches)] * config.accumulate, strict=False)
     for parts in itertools.islice(together, config.steps - done):
         for group in optimizer.param_groups:
@@ -150,10 +163,12 @@ def train(
             group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
         optimizer.zero_grad()
         losses.append(0.0)
-        for batch in parts:
-            value = loss(model, to_device(batch, device_of(model))) / config.accumulate
-            value.backward()
+        for part, batch in enumerate(parts, start=1):
+            with ranks.gradients(complete=part == config.accumulate):
+                value = loss(model, to_device(ranks.share(batch), device_of(model))) / config.accumulate
+                value.backward()
             losses[-1] += value.item()
+        losses[-1] = ranks.mean(losses[-1])
         if config.max_norm is not None:
             nn.utils.clip_grad_norm_(parameters, config.max_norm)
         if not math.isfinite(losses[-1]):
@@ -171,7 +186,7 @@ def train(
             if validate is not None:
                 entry["validation"] = validate(model)
             history.append(entry)
-            if log is not None:
+            if log is not None and is_first_rank():
                 Path(log).parent.mkdir(parents=True, exist_ok=True)
                 Path(log).write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
             losses = []
