@@ -1,6 +1,7 @@
 """The library behind *From Bigram to Transformer*: one concept a file, imports pointing down only.
 
     counts, smoothing, ngram       tables of what follows what, and probabilities from them          without PyTorch
+    adaptive                       the same, counting on while it reads                              without PyTorch
     tokenizers                     characters, bytes, bpe, wordpiece: from text to ids and back      without PyTorch
     data                           the texts and the dictionary that the book reads                  without PyTorch
     metrics, ladder, schedules     error rates, bits per character, learning rates                   without PyTorch

@@ -195,13 +195,17 @@ class KneserNey(Smoothing):
 
 def discounts_by_count(counts: Int[np.ndarray, " ngrams"]) -> Float[np.ndarray, "4"]:
     """D(0), D(1), D(2) and D(3 or more) of modified Kneser–Ney, for the counts of one order."""
-    n1, n2, n3, n4 = np.bincount(np.minimum(counts, 5), minlength=6)[1:5].tolist()
+    return np.array(modified_discounts(*np.bincount(np.minimum(counts, 5), minlength=6)[1:5].tolist()))
+
+
+def modified_discounts(n1: int, n2: int, n3: int, n4: int) -> tuple[float, float, float, float]:
+    """The same, from how many n-grams were counted once, twice, three and four times."""
     if n1 * n2 * n3 * n4 > 0:
         y = n1 / (n1 + 2 * n2)
-        discounts = np.array([0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3])
-        if discounts[1:].min() > 0:
+        discounts = (0.0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
+        if min(discounts[1:]) > 0:
             return discounts
-    return np.array([0, 0.5, 1.0, 1.5])
+    return 0.0, 0.5, 1.0, 1.5
 
 
 def _relative_frequencies(table: CountTable) -> tuple[Rows, Float[np.ndarray, " contexts"]]:
