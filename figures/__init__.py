@@ -28,6 +28,7 @@ roofline(peak, bandwidth, {"a prompt": [(0.5, 7, "1"), (60, 80, "256")]}): what 
 rope_plane(query, key, [(5, 2), (9, 6)], theta): a query and a key turned by their positions.
 softmax_bars({"4 components": weights, "512 components": weights}): the weights of the same number of keys, as bars.
 text_to_vectors(pieces, ids, vectors, V): text, pieces, ids, rows of the embedding table, x.
+three_ways_of_judging(): a reward model, pairs alone, a program: what is done once, and what again and again.
 token_rows({"GPT-2": ["st", "raw", "berry"]}, {"GPT-2": [301, 1831, 8396]}): texts cut into tokens, with or without ids.
 transformer_2017(n_layers): the whole model with residual connections and norms.
 two_typefaces(text, seen): a text in two typefaces, by one boolean for each character.
@@ -44,6 +45,7 @@ from figures.masks import mask_panels, next_token_triangle
 from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, gpt_model, pre_and_post_norm, transformer_2017
 from figures.positions import rope_plane
 from figures.practice import data_parallel, kv_cache, low_rank, roofline
+from figures.preferences import three_ways_of_judging
 from figures.sampling import probability_bars
 from figures.serving import block_tables
 from figures.text import decoding_steps, text_to_vectors, token_rows, two_typefaces
@@ -74,6 +76,7 @@ __all__ = [
     "rope_plane",
     "softmax_bars",
     "text_to_vectors",
+    "three_ways_of_judging",
     "token_rows",
     "transformer_2017",
     "two_typefaces",

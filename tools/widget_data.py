@@ -290,6 +290,16 @@ BEGINNINGS = (  # the first is what the front page opens with; the speakers are 
 TEMPERATURE = 0.8
 
 
+def reward() -> dict:
+    """The marks that may end a call, as likely as the GPT finds them, in hundredths."""
+    tokenizer, model = CharacterTokenizer.load(ROOT / "trained/gpt/tokenizer.json"), load(ROOT / "trained/gpt").eval()
+    prompt, answers = "HAMLET:\nCome, my good lord", list(".,!?;:")
+    with torch.no_grad():
+        logits = model(torch.tensor([tokenizer.encode(prompt)]))[0, -1]
+    p = logits[tokenizer.encode("".join(answers))].softmax(-1)
+    return {"prompt": "Come, my good lord", "answers": answers, "p": [round(float(q), 2) for q in p]}
+
+
 def front() -> dict:
     """The two models of the front page: the bigram table itself, and what is said of it and of the small GPT."""
     train = shakespeare.load().train
@@ -330,6 +340,7 @@ WIDGETS = {
     "gpt": gpt,
     "blanks": blanks,
     "cache": cache,
+    "reward": reward,
 }
 
 

@@ -31,6 +31,7 @@ from figures import (
     rope_plane,
     softmax_bars,
     text_to_vectors,
+    three_ways_of_judging,
     token_rows,
     transformer_2017,
     two_typefaces,
@@ -177,6 +178,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "block_tables": lambda: alone(
         block_tables({"A": "To be, o", "B": "To be, I am", "C": "No"}, {"A": [3, 0], "B": [3, 5, 1], "C": [6]}, 4, 8)
     ),
+    "three_ways_of_judging": lambda: alone(three_ways_of_judging()),
     "data_parallel": lambda: alone(data_parallel([1, 2, 4], 8)),
     "attention_table": lambda: alone(
         attention_table(
