@@ -22,9 +22,11 @@ markov_chain(words, P): words as nodes, probabilities as arrows, dead ends.
 mask_panels({"causal": mask}, words, {"causal": works}): who may look at whom, and what a probe found.
 multi_head(T, D, H, weights=weights): split, attend, join, W_O.
 next_token_triangle(["t", "o", "␣", "b"]): what each position reads and must predict.
+pipeline_bubble(4, [1, 4]): when each stage of a pipeline works, and when it waits.
 pre_and_post_norm(): the block with its stream, both kinds side by side.
 probability_bars(labels, p, {"top-k 5": kept, "top-p 0.9": kept}): one distribution, and what each rule keeps of it.
 roofline(peak, bandwidth, {"a prompt": [(0.5, 7, "1"), (60, 80, "256")]}): what memory and arithmetic allow.
+ring_all_reduce(4): what each rank has after each step of a ring.
 rope_plane(query, key, [(5, 2), (9, 6)], theta): a query and a key turned by their positions.
 softmax_bars({"4 components": weights, "512 components": weights}): the weights of the same number of keys, as bars.
 text_to_vectors(pieces, ids, vectors, V): text, pieces, ids, rows of the embedding table, x.
@@ -32,6 +34,7 @@ three_ways_of_judging(): a reward model, pairs alone, a program: what is done on
 token_rows({"GPT-2": ["st", "raw", "berry"]}, {"GPT-2": [301, 1831, 8396]}): texts cut into tokens, with or without ids.
 transformer_2017(n_layers): the whole model with residual connections and norms.
 two_typefaces(text, seen): a text in two typefaces, by one boolean for each character.
+what_ranks_hold(n_layers=4, batch=8): data parallel, fully sharded, tensor parallel, pipeline, on two ranks.
 window_mlp(n, D, F, V, window="more: it", predictions=[("s", 0.4), ...]): characters, embeddings, hidden layer, logits.
 words_attention(words, weights, query): what one word attends to in a sentence, or in several lines.
 """
@@ -43,6 +46,7 @@ from figures.heads import drawers, head_reshape, multi_head
 from figures.learning import gradient_step, window_mlp
 from figures.masks import mask_panels, next_token_triangle
 from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, gpt_model, pre_and_post_norm, transformer_2017
+from figures.parallel import pipeline_bubble, ring_all_reduce, what_ranks_hold
 from figures.positions import rope_plane
 from figures.practice import data_parallel, kv_cache, low_rank, roofline
 from figures.preferences import three_ways_of_judging
@@ -70,9 +74,11 @@ __all__ = [
     "mask_panels",
     "multi_head",
     "next_token_triangle",
+    "pipeline_bubble",
     "pre_and_post_norm",
     "probability_bars",
     "roofline",
+    "ring_all_reduce",
     "rope_plane",
     "softmax_bars",
     "text_to_vectors",
@@ -80,6 +86,7 @@ __all__ = [
     "token_rows",
     "transformer_2017",
     "two_typefaces",
+    "what_ranks_hold",
     "window_mlp",
     "words_attention",
 ]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from transformer_lib import published_runs
 from transformer_lib.architectures import EncoderDecoder
 from transformer_lib.data import pronunciation, shakespeare, toy, translation
 from transformer_lib.inspection import record_attention
@@ -326,6 +327,38 @@ def front() -> dict:
     }
 
 
+def calculator() -> dict:
+    """Published runs, as their papers describe them, and the devices that they ran on."""
+    fields = ("name", "note", "tokens", "parameters", "devices", "peak", "utilization", "gpu_hours", "dollars_per_hour")
+    papers = {
+        "brown2020": "Brown et al. 2020",
+        "narayanan2021": "Narayanan et al. 2021",
+        "hoffmann2022": "Hoffmann et al. 2022",
+        "chowdhery2022": "Chowdhery et al. 2022",
+        "touvron2023": "Touvron et al. 2023",
+        "touvron2023b": "Touvron et al. 2023, Llama 2",
+        "grattafiori2024": "Grattafiori et al. 2024",
+        "deepseek2024": "DeepSeek-AI 2024",
+    }
+    return {
+        "devices": [
+            {"name": "A100", "peak": published_runs.A100, "memory": 80e9},
+            {"name": "H100", "peak": published_runs.H100, "memory": 80e9},
+            {"name": "TPU v4", "peak": published_runs.TPU_V4, "memory": 32e9},
+        ],
+        "runs": [
+            {name: getattr(run, name) for name in (*fields, "passes", "attention")}
+            | {
+                "paper": papers[run.source],
+                "shape": run.shape and vars(run.shape),
+                "layout": run.layout and vars(run.layout),
+                "facts": [vars(fact) for fact in run.facts],
+            }
+            for run in published_runs.RUNS
+        ],
+    }
+
+
 WIDGETS = {
     "front": front,
     "bigram": bigram,
@@ -341,6 +374,7 @@ WIDGETS = {
     "blanks": blanks,
     "cache": cache,
     "reward": reward,
+    "calculator": calculator,
 }
 
 

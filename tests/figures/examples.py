@@ -25,8 +25,10 @@ from figures import (
     mask_panels,
     multi_head,
     next_token_triangle,
+    pipeline_bubble,
     pre_and_post_norm,
     probability_bars,
+    ring_all_reduce,
     roofline,
     rope_plane,
     softmax_bars,
@@ -35,6 +37,7 @@ from figures import (
     token_rows,
     transformer_2017,
     two_typefaces,
+    what_ranks_hold,
     window_mlp,
     words_attention,
 )
@@ -221,12 +224,15 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "mask_panels, cross": crossing,
     "multi_head": heads,
     "next_token_triangle": lambda: alone(next_token_triangle(["t", "o", "␣", "b", "e", ","])),
+    "pipeline_bubble": lambda: alone(pipeline_bubble(4, [1, 4])),
     "pre_and_post_norm": block,
     "probability_bars": lambda: alone(probability_bars(TOKENS, ZIPF, [p > 0.03 for p in ZIPF])),
     "probability_bars, all": lambda: alone(probability_bars(TOKENS, ZIPF)),
     "probability_bars, rules": lambda: alone(
         probability_bars(TOKENS, ZIPF, {"top-k 5": [r < 5 for r in range(40)], "min-p 0.1": [p > 0.1 for p in ZIPF]})
     ),
+    "ring_all_reduce": lambda: alone(ring_all_reduce(4)),
+    "ring_all_reduce, of three": lambda: alone(ring_all_reduce(3)),
     "roofline": lambda: alone(
         roofline(
             96,
@@ -247,6 +253,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     ),
     "transformer_2017": translator,
     "two_typefaces": lambda: alone(two_typefaces(SONG, [not 20 < i % 40 < 29 for i in range(len(SONG))])),
+    "what_ranks_hold": lambda: alone(what_ranks_hold(4, 8)),
     "window_mlp": network,
     "words_attention": lambda: alone(
         words_attention("Ada baked bread ; Bo ate it".split(), [0.02, 0.04, 0.8, 0.02, 0.02, 0.04, 0.06], 6)
