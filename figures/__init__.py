@@ -21,6 +21,7 @@ low_rank(T, D, r): LoRA, the frozen W beside A and B.
 markov_chain(words, P): words as nodes, probabilities as arrows, dead ends.
 mask_panels({"causal": mask}, words, {"causal": works}): who may look at whom, and what a probe found.
 multi_head(T, D, H, weights=weights): split, attend, join, W_O.
+my_loss_is(): from what the loss does to the test that names the cause.
 next_token_triangle(["t", "o", "␣", "b"]): what each position reads and must predict.
 pipeline_bubble(4, [1, 4]): when each stage of a pipeline works, and when it waits.
 pre_and_post_norm(): the block with its stream, both kinds side by side.
@@ -40,6 +41,7 @@ words_attention(words, weights, query): what one word attends to in a sentence, 
 """
 
 from figures.attention import attention_flow, attention_table, softmax_bars, words_attention
+from figures.clinic import my_loss_is
 from figures.counting import back_off, markov_chain
 from figures.drawing import Drawing
 from figures.heads import drawers, head_reshape, multi_head
@@ -73,6 +75,7 @@ __all__ = [
     "markov_chain",
     "mask_panels",
     "multi_head",
+    "my_loss_is",
     "next_token_triangle",
     "pipeline_bubble",
     "pre_and_post_norm",

@@ -1,16 +1,14 @@
 """Invariants of a model: what must hold whatever its weights, and a likely cause where it does not."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from transformer_lib.architectures import LanguageModel
 from transformer_lib.inspection.matching import Tolerance
-
-Forward = Callable[[Tensor], Tensor]
+from transformer_lib.inspection.probing import Forward, draw_tokens, in_evaluation, seeded
 
 
 def dependency_mask(forward: Forward, inputs: Tensor, *, seed: int = 0) -> Bool[Tensor, "T T"]:
@@ -35,7 +33,7 @@ def dependency_mask(forward: Forward, inputs: Tensor, *, seed: int = 0) -> Bool[
     changed = inputs.repeat(T, *[1] * inputs.ndim)  # copy j has input j changed
     own = torch.arange(T, device=inputs.device)
     if inputs.is_floating_point():
-        changed[own, own] += torch.randn(inputs.shape, generator=_seeded(seed), device="cpu").to(inputs)
+        changed[own, own] += torch.randn(inputs.shape, generator=seeded(seed), device="cpu").to(inputs)
     else:
         other = inputs.roll(1)  # ids known to be in the vocabulary
         changed[own, own] = torch.where(other != inputs, other, (inputs == 0).long())
@@ -60,8 +58,8 @@ def assert_causal(model: Forward, inputs: Tensor | None = None, *, seed: int = 0
     """
     if inputs is None:
         longer_than_layers = 8 + (len(model.blocks) if isinstance(model, LanguageModel) else 0)
-        inputs = _draw_tokens(model, longer_than_layers, seed)[0]
-    with _in_evaluation(model):
+        inputs = draw_tokens(model, longer_than_layers, seed)[0]
+    with in_evaluation(model):
         seen = dependency_mask(model, inputs, seed=seed)
     future = torch.ones_like(seen).triu(1)
     leaks = (seen & future).nonzero().tolist()
@@ -107,12 +105,12 @@ def assert_cache_exact(
         AssertionError: At the first position that differs, with the likely cause.
         ValueError: If the chunks do not sum to T, or the text is longer than the context.
     """
-    tokens = _draw_tokens(model, sum(chunks), seed) if tokens is None else tokens
+    tokens = draw_tokens(model, sum(chunks), seed) if tokens is None else tokens
     if sum(chunks) != tokens.shape[1] or min(chunks) < 1:
         raise ValueError(
             f"chunks={tuple(chunks)} must be positive and sum to T={tokens.shape[1]}: cut the text up whole"
         )
-    with _in_evaluation(model), torch.no_grad():
+    with in_evaluation(model), torch.no_grad():
         whole = model(tokens)
         tolerance = Tolerance.of(whole)
         parts = _read_in_chunks(model, tokens, chunks)
@@ -171,11 +169,11 @@ def assert_permutation_equivariant(module: Forward, x: Float[Tensor, "B T D"], *
     T = x.shape[1]
     if T < 2:
         raise ValueError(f"x of shape {tuple(x.shape)} must have two positions at least: one comes in one order")
-    identity, generator = torch.arange(T, device="cpu"), _seeded(seed)
+    identity, generator = torch.arange(T, device="cpu"), seeded(seed)
     order = identity
     while torch.equal(order, identity):
         order = torch.randperm(T, generator=generator, device="cpu")
-    with _in_evaluation(module), torch.no_grad():
+    with in_evaluation(module), torch.no_grad():
         before, after = module(x)[:, order], module(x[:, order])
     if Tolerance.of(before).same(after, before):
         return
@@ -186,30 +184,3 @@ def assert_permutation_equivariant(module: Forward, x: Float[Tensor, "B T D"], *
         f"{gap[where]:.3g}. Likely cause: something knows where a position stands: added positions, a rotary, a mask, "
         "or a norm over the positions"
     )
-
-
-@contextmanager
-def _in_evaluation(model: Forward) -> Iterator[None]:
-    """Without dropout for a while; each part of the model is put back into the mode it was in."""
-    modes = {part: part.training for part in model.modules()} if isinstance(model, nn.Module) else {}
-    try:
-        for part in modes:
-            part.training = False
-        yield
-    finally:
-        for part, training in modes.items():
-            part.training = training
-
-
-def _draw_tokens(model: object, length: int, seed: int) -> Int[Tensor, "1 T"]:
-    if not isinstance(model, LanguageModel):
-        raise TypeError(f"model is a {type(model).__name__}: give inputs as well, only a LanguageModel's can be drawn")
-    if model.context_length is not None:
-        length = min(length, model.context_length)
-    drawn = torch.randint(model.vocab_size, (1, length), generator=_seeded(seed), device="cpu")
-    return drawn.to(model.embedding.tokens.weight.device)
-
-
-def _seeded(seed: int) -> torch.Generator:
-    """Draws on the CPU, so that the same seed draws the same numbers whatever the device."""
-    return torch.Generator("cpu").manual_seed(seed)

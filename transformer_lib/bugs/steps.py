@@ -1,0 +1,91 @@
+"""Bugs of steps: updates that are lost, shortened or start again, and a reference that moves along."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from transformer_lib.optimizers import Muon
+
+
+@contextmanager
+def lost_writes() -> Iterator[None]:
+    """An in-place operation writes to a copy where a tensor is not contiguous: Adam's last one, on one kind of device.
+
+    Source: https://github.com/pytorch/pytorch/issues/118115, acted out here on the CPU.
+    """
+    right = Tensor.addcdiv_
+
+    def addcdiv_(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        right(self if self.is_contiguous() else self.contiguous(), *args, **options)
+        return self
+
+    Tensor.addcdiv_ = addcdiv_  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Tensor.addcdiv_ = right  # type: ignore[method-assign]
+
+
+class ClippedMuon(Muon):
+    """Clip the norm of what Newton-Schulz returns, as if it were the gradient.
+
+    Source: https://github.com/deepspeedai/DeepSpeed/issues/8439.
+    """
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Orthogonalize, clip to norm 1, and only then take the step."""
+        for group in self.param_groups:
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            ahead = [self._look_ahead(parameter, group["momentum"]) for parameter in parameters]
+            for parameter, direction in zip(parameters, self._orthogonalized_each(ahead), strict=True):
+                parameter.grad = direction
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            with torch.no_grad():
+                for parameter in parameters:
+                    rows, columns = parameter.shape
+                    parameter.add_(parameter.grad, alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
+
+    def _orthogonalized_each(self, matrices: list[Tensor]) -> list[Tensor]:
+        with torch.no_grad():
+            return [direction for matrix in matrices for direction in self._orthogonalized([matrix])]
+
+
+def resume_without_state(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:
+    """Make the optimizer anew, with its settings and without its moments, as a checkpoint of weights alone does.
+
+    Source: https://github.com/KempnerInstitute/KempnerForge/pull/115.
+    """
+    [group] = optimizer.param_groups
+    return torch.optim.AdamW(group["params"], group["lr"], group["betas"], weight_decay=group["weight_decay"])
+
+
+def log_probability(model: nn.Module, texts: Tensor, start: int) -> Tensor:
+    """The log-probability of each text from position `start` on, (B,)."""
+    logits = model(texts[:, :-1]).log_softmax(dim=-1)
+    return logits.gather(-1, texts[:, 1:, None]).squeeze(-1)[:, start - 1 :].sum(dim=-1)
+
+
+def preference_loss(
+    policy: nn.Module, pairs: tuple[Tensor, Tensor], reference: nn.Module, *, start: int, beta: float = 0.1
+) -> Tensor:
+    """DPO's loss of (chosen, rejected) texts (Rafailov et al. 2023, arXiv:2305.18290, equation 7).
+
+    It is correct; the bug is to give the policy as its own reference.
+    Source: https://github.com/YiyangZhou/POVID/issues/11.
+
+    Args:
+        policy: What is trained.
+        pairs: Chosen and rejected texts, both (B, T).
+        reference: What the policy was at the start.
+        start: Where the answer begins; what stands before it is the prompt.
+        beta: How strongly the policy is held to the reference.
+    """
+    margins = [log_probability(policy, texts, start) for texts in pairs]
+    with torch.no_grad():
+        held = [log_probability(reference, texts, start) for texts in pairs]
+    chosen, rejected = (ours - theirs for ours, theirs in zip(margins, held, strict=True))
+    return -F.logsigmoid(beta * (chosen - rejected)).mean()
