@@ -3,6 +3,7 @@
 from transformer_lib.training.averaging import MovingAverage
 from transformer_lib.training.batches import BucketedPairs, pad_to_longest, random_windows
 from transformer_lib.training.checkpoints import Resumable, load_checkpoint, save_checkpoint
+from transformer_lib.training.dynamic import dynamic_evaluate, dynamic_token_nll, gradient_rms
 from transformer_lib.training.evaluation import evaluate, token_nll
 from transformer_lib.training.loop import History, TrainConfig, train
 from transformer_lib.training.losses import (
@@ -29,7 +30,10 @@ __all__ = [
     "Watch",
     "autocast",
     "cross_entropy",
+    "dynamic_evaluate",
+    "dynamic_token_nll",
     "evaluate",
+    "gradient_rms",
     "load",
     "load_checkpoint",
     "mask_tokens",

@@ -7,6 +7,7 @@ whole text as an n-gram's does.
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 from transformer_lib.training.placement import device_of
 
 
-@torch.inference_mode()
 def token_nll(
     model: nn.Module, tokens: Int[Tensor, " N"], *, length: int, overlap: int = 0, batch_size: int = 1
 ) -> Float[Tensor, " N"]:
@@ -36,6 +36,17 @@ def token_nll(
     Raises:
         ValueError: If the text is empty, or the sizes do not fit each other.
     """
+    scores = score_in_order(model, tokens, length=length, overlap=overlap, batch_size=batch_size)
+    return torch.cat(list(scores))
+
+
+def score_in_order(
+    model: nn.Module, tokens: Int[Tensor, " N"], *, length: int, overlap: int, batch_size: int
+) -> Iterator[Float[Tensor, " n"]]:
+    """Yield the parts of what token_nll returns, one for each batch of windows, from the first token to the last.
+
+    The model is asked for a batch when its scores are wanted, so it may change between two of them.
+    """
     if not len(tokens):
         raise ValueError("tokens are empty: there must be at least one to score")
     if not 0 <= overlap < length:
@@ -52,16 +63,16 @@ def token_nll(
     positions = starts[:, None] + offsets
     scored = (positions < last) & ((starts[:, None] == 0) | (offsets >= overlap))
 
-    nats = torch.full((len(tokens),), math.nan, dtype=torch.float64, device="cpu")  # not every device has float64
-    was_training = model.training
-    model.eval()
     for where, mask in zip(positions.split(batch_size), scored.split(batch_size), strict=True):
-        logits = model(tokens[where.clamp(max=last)])  # past the end anything will do: causal, and not scored
-        ahead = where[mask] + 1
-        nats[ahead.cpu()] = F.cross_entropy(logits[mask], tokens[ahead], reduction="none").cpu().double()
-    model.train(was_training)
-    nats[0] = math.log(logits.shape[-1])
-    return nats
+        was_training = model.training
+        model.eval()
+        with torch.inference_mode():
+            logits = model(tokens[where.clamp(max=last)])  # past the end anything will do: causal, and not scored
+            nats = F.cross_entropy(logits[mask], tokens[where[mask] + 1], reduction="none").cpu().double()
+        model.train(was_training)
+        if where[0, 0] == 0:  # not every device has float64
+            nats = torch.cat([torch.tensor([math.log(logits.shape[-1])], dtype=torch.float64, device="cpu"), nats])
+        yield nats
 
 
 def evaluate(
