@@ -7,7 +7,7 @@
 
 (() => {
   const { element, random, choose, choice, slider, button } = BookWidgets;
-  const SEED = 21, SAMPLES = 8, RATE = 1;
+  const SEED = 16, SAMPLES = 8, RATE = 1;
 
   const sum = (values) => values.reduce((total, value) => total + value, 0);
 

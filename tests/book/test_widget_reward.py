@@ -61,7 +61,7 @@ def test_sample_reward_and_step_take_turns(show):
         assert [other for other, button in buttons.items() if button.is_enabled()] == [name]
         buttons[name].click()
     expect(page.locator(".reward-status")).to_contain_text("Step 1:")
-    assert shares(page) != before or "!" not in data_of("reward")["answers"]
+    assert shares(page) != before  # the seed is one that draws a mark which is paid for
 
 
 @browser
