@@ -10,7 +10,7 @@
     masks, positions, norms, feed_forward, attention, block, cache      the parts of a Transformer
     architectures                  language model, masked language model, encoder-decoder, of those parts
     models                         gpt, llama, bert, transformer, whisper, …: each a configuration and a builder
-    training                       train, evaluate, save, load
+    training                       train, evaluate, save, load; on several processes with training.distributed
     sampling, generation, serving  the next token, whole texts, and many texts at once
     pretrained                     smollm2, minilm, whisper_tiny_en; models of transformers, in and out
     runtime, quantization          fewer calls a token; weights in fewer bits
