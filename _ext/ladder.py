@@ -5,7 +5,7 @@
 
 A table in every edition; in HTML each score has its bar, drawn by book.css. With `:samples:` each model that wrote to
 the book's prompt (trained/samples) is followed by a row with a line of what it wrote; with `:learning:` a column says
-whether a model learns while it reads the test plays.
+whether a model learns while it reads the test plays, and with `:fixed:` those that do are left out.
 """
 
 import json
@@ -26,14 +26,15 @@ LEARNING, LEARNING_WIDTH = "learns while reading", 14
 
 
 class Ladder(SphinxDirective):
-    option_spec: ClassVar = {"samples": directives.flag, "learning": directives.flag}
+    option_spec: ClassVar = {name: directives.flag for name in ("samples", "learning", "fixed")}
 
     def run(self) -> list[nodes.Node]:
         trained = Path(self.env.srcdir) / "trained"
         self.env.metadata[self.env.docname]["ladder"] = cards(trained)
         for card in cards(trained):
             self.env.note_dependency(card)
-        best_first = rungs(trained)[::-1]
+        learners_too = "fixed" not in self.options
+        best_first = [rung for rung in rungs(trained)[::-1] if learners_too or not rung.learns_while_reading]
         widest = best_first[-1].bits_per_character
         lines = sample_lines(trained) if "samples" in self.options else {}
         body = nodes.tbody("", *(row for rung in best_first for row in self.rows(rung, widest, lines.get(rung.name))))
@@ -51,7 +52,7 @@ class Ladder(SphinxDirective):
         share = f"{100 * rung.bits_per_character / widest:.1f}%"
         bar = nodes.raw("", f'<span class="ladder-bar" style="width: {share}"></span>', format="html")
         score = nodes.inline("", f"{rung.bits_per_character:.3f}", classes=["ladder-score"])
-        words = (rung.name, rung.chapter, f"{rung.parameters:,}")
+        words = (rung.name, rung.chapter, "–" if rung.parameters is None else f"{rung.parameters:,}")
         cells = (*(cell(nodes.Text(word)) for word in words), cell(bar, score))
         learning = cell(nodes.Text("yes" if rung.learns_while_reading else "no"))
         scored = nodes.row("", *self.with_learning(cells, learning))

@@ -42,6 +42,13 @@ def test_a_rung_is_fixed_unless_its_card_says_that_it_learns(tmp_path):
     assert {rung.name: rung.learns_while_reading for rung in rungs(tmp_path)} == {"fixed": False, "learner": True}
 
 
+def test_a_rung_may_not_be_counted_in_numbers(tmp_path):
+    common = {"rung": "x", "chapter": "18", "command": "make", "parameters": None}
+    for name, bits in (("a", 2.0), ("b", 3.0)):
+        write_card(tmp_path / name, bits_per_character={"test": bits}, **common)
+    assert [(rung.parameters, rung.bits_per_character) for rung in rungs(tmp_path)] == [(None, 3.0), (None, 2.0)]
+
+
 def test_a_chapter_draws_no_rung_of_a_later_one(tmp_path):
     for chapter in ("02", "04", "11"):
         card = {"chapter": chapter, "parameters": 1, "command": "python recipes/x.py", "rung": chapter}

@@ -6,6 +6,8 @@ A model that predicts tokens spends H nats on each; the ladder counts what it sp
 
 so that models with different tokens can stand on one ladder (Shannon 1951 estimates the same quantity for people). Each
 recipe writes `trained/NAME/card.json`; a card that names a `rung` stands on the ladder. Needs no PyTorch.
+
+A fixed model is compared with fixed models: one that learns while it reads is told more of the test plays.
 """
 
 import json
@@ -22,8 +24,8 @@ class Rung:
     """On the test plays; lower is better."""
     name: str
     chapter: str
-    parameters: int
-    """How many numbers the model stores."""
+    parameters: int | None
+    """How many numbers the model stores; None where its author did not count them in numbers, as in a compressor."""
     command: str
     """Makes `trained/NAME` again."""
     learns_while_reading: bool = False

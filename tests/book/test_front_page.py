@@ -24,6 +24,10 @@ for a list {stored}`table/card.json::seeds.1:d`.
 :learning:
 ```
 
+```{ladder}
+:fixed:
+```
+
 ```{contents-cards} 01 02
 ```
 """
@@ -50,7 +54,7 @@ def book(tmp_path_factory):
     (book / "AGENTS.md").write_text("# Words\n\n## How to tutor\n\nAsk.\n\n## Where\n\nThere.\n", encoding="utf-8")
     for name, bits in (("table", 3.625), ("network", 2.0)):
         card = {"rung": name, "chapter": "01", "parameters": 9, "command": "make", "bits_per_character": {"test": bits}}
-        card |= {"learns_while_reading": True} if name == "network" else {}
+        card |= {"learns_while_reading": True, "parameters": None} if name == "network" else {}
         (book / "trained" / name).mkdir(parents=True)
         (book / "trained" / name / "card.json").write_text(json.dumps({**card, "seeds": [1, 7]}), encoding="utf-8")
     samples = {"samples": {"network": "cut off\nshort\nthe longest of three\nshort too\nnot this very long fifth line"}}
@@ -99,14 +103,19 @@ def test_the_ladder_shows_the_longest_of_the_whole_lines(intro):
 
 
 def test_the_ladder_says_what_learns_while_reading_where_it_is_asked(intro):
-    plain, told = intro.select("table.ladder")
+    plain, told, _ = intro.select("table.ladder")
     assert "learns" not in plain.text
     rows = [[cell.text.strip() for cell in row.select("th, td")] for row in told.select("tr")]
     assert rows == [
         ["model", "chapter", "numbers stored", "learns while reading", "bits per character"],
-        ["network", "01", "9", "yes", "2.000"],
+        ["network", "01", "–", "yes", "2.000"],
         ["table", "01", "9", "no", "3.625"],
     ]
+
+
+def test_the_ladder_leaves_out_what_learns_where_it_is_asked(intro):
+    *_, fixed = intro.select("table.ladder")
+    assert [row.select_one("td").text.strip() for row in fixed.select("tbody tr")] == ["table"]
 
 
 def test_each_chapter_in_the_range_has_its_card(intro, site):
