@@ -255,6 +255,20 @@ def test_writes_that_are_lost():
     assert_all_move(model, windows(), next_token_loss)
 
 
+def test_a_step_leaves_no_trace():
+    model = a_gpt()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.1)
+    next_token_loss(model, windows()).backward()
+    optimizer.step()
+    weights, state = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+    assert_all_move(model, windows(seed=1), next_token_loss, optimizer)
+    assert_matches(model.state_dict(), weights)
+    now = optimizer.state_dict()
+    assert now["param_groups"] == state["param_groups"]
+    for index, entries in state["state"].items():
+        assert_matches(now["state"][index], entries)
+
+
 def test_why_a_parameter_stands_still_is_named():
     model = a_gpt()
     few = torch.optim.AdamW(model.blocks.parameters(), 1e-3)

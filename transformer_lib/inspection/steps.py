@@ -37,43 +37,48 @@ def assert_finite_alone(model: nn.Module, batch: tuple[Tensor, ...], loss: Loss)
 
 
 def assert_all_move(model: nn.Module, batch: Any, loss: Loss, optimizer: torch.optim.Optimizer | None = None) -> None:
-    """Check that one step of training changes every parameter, on a copy of the model and the optimizer.
+    """Check that one step of training changes every parameter; weights, gradients and optimizer are put back.
 
-    Weight decay is switched off in the copy: it moves what no gradient reaches.
+    Weight decay is switched off for the step: it moves what no gradient reaches.
 
     Args:
-        model: What is trained; left as it is.
+        model: What is trained.
         batch: What the loss takes.
         loss: From the model and a batch to a scalar.
-        optimizer: Of the model's parameters; left as it is. None takes AdamW.
+        optimizer: Of the model's parameters; None takes AdamW.
 
     Raises:
         AssertionError: With the parameters that stay, and the likely cause for each kind.
     """
-    trained, stepper = copy.deepcopy((model, optimizer))
-    stepper = torch.optim.AdamW(trained.parameters(), 1e-3) if stepper is None else stepper
-    for group in stepper.param_groups:
-        group["weight_decay"] = 0.0
-    stepper.zero_grad()
-    with torch.enable_grad():
-        value = loss(trained, batch)
-    if value.requires_grad:
-        value.backward()
-    before = {name: parameter.detach().clone() for name, parameter in trained.named_parameters()}
-    held = {id(parameter) for group in stepper.param_groups for parameter in group["params"]}
-    arrived = {
-        name: parameter.grad is not None and bool(parameter.grad.any())
-        for name, parameter in trained.named_parameters()
-    }
-    stepper.step()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3) if optimizer is None else optimizer
+    state = copy.deepcopy(optimizer.state_dict())
+    named = dict(model.named_parameters())
+    before = {name: (parameter.detach().clone(), parameter.grad) for name, parameter in named.items()}
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     still: dict[str, list[str]] = {}
-    for name, parameter in trained.named_parameters():
-        if torch.equal(before[name], parameter):
-            still.setdefault(_why(parameter, held, arrived[name]), []).append(name)
+    try:
+        for group in optimizer.param_groups:
+            group["weight_decay"] = 0.0
+        for parameter in named.values():
+            parameter.grad = None
+        with torch.enable_grad():
+            value = loss(model, batch)
+        if value.requires_grad:
+            value.backward()
+        arrived = {name: p.grad is not None and bool(p.grad.any()) for name, p in named.items()}
+        optimizer.step()
+        for name, parameter in named.items():
+            if torch.equal(before[name][0], parameter):
+                still.setdefault(_why(parameter, held, arrived[name]), []).append(name)
+    finally:
+        for name, parameter in named.items():
+            parameter.data.copy_(before[name][0])
+            parameter.grad = before[name][1]
+        optimizer.load_state_dict(state)
     if still:
         said = "; ".join(f"{_some(names)}: {why}" for why, names in still.items())
         n = sum(map(len, still.values()))
-        raise AssertionError(f"{n} of {len(before)} parameters do not move in a step. {said}")
+        raise AssertionError(f"{n} of {len(named)} parameters do not move in a step. {said}")
 
 
 def _why(parameter: Tensor, held: set[int], arrived: bool) -> str:
