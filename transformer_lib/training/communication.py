@@ -88,7 +88,8 @@ def bytes_sent() -> int:
     """Return how many bytes this process has sent over its open TCP connections, as Linux counts them.
 
     The difference of two calls is what went out in between, whoever sent it: with gloo all payload, its headers (less
-    than 1% of a megabyte), and the little that the ranks tell the store where they meet.
+    than 1% of a megabyte), and the little that the ranks tell the store where they meet. A collective may return while
+    its last bytes are on their way: call `dist.barrier()` before.
 
     Raises:
         OSError: If the system is not Linux, or its kernel is older than 4.19.

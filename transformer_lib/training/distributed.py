@@ -85,7 +85,7 @@ def parallelize(model: nn.Module, strategy: str = "ddp") -> Any:
     model.to(device)
     parallel: nn.Module
     if strategy == "ddp":
-        parallel = DistributedDataParallel(model)
+        parallel = DistributedDataParallel(model, gradient_as_bucket_view=True)  # else gradients are held twice
     else:
         parallel = _sharded(model, device.type)
     if rank := dist.get_rank():

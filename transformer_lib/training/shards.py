@@ -63,6 +63,7 @@ def write_shards(folder: Path, step: int, tensors: Mapping[str, Tensor], run: Ma
         for other in folder.glob("step-*"):
             if other != target:
                 _remove(other)
+    ranks.wait()  # so that whoever looks for it next finds it
 
 
 def read_run(step: Path) -> dict[str, Any]:
