@@ -23,11 +23,11 @@ def lost_writes() -> Iterator[None]:
         right(self if self.is_contiguous() else self.contiguous(), *args, **options)
         return self
 
-    Tensor.addcdiv_ = addcdiv_  # type: ignore[method-assign]
+    setattr(Tensor, "addcdiv_", addcdiv_)  # noqa: B010, its type says otherwise
     try:
         yield
     finally:
-        Tensor.addcdiv_ = right  # type: ignore[method-assign]
+        setattr(Tensor, "addcdiv_", right)  # noqa: B010
 
 
 class ClippedMuon(Muon):

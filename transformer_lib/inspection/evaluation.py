@@ -1,9 +1,12 @@
 """Invariants of a model that is only read: the same text gets the same logits, alone or in company."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Int
-from torch import Tensor, nn
+from torch import Tensor
 
+from transformer_lib.architectures import LanguageModel
 from transformer_lib.inspection.matching import Tolerance
 from transformer_lib.inspection.probing import Forward, draw_tokens, in_evaluation
 
@@ -53,7 +56,7 @@ def assert_rows_independent(model: Forward, tokens: Int[Tensor, "B T"] | None = 
                 )
 
 
-def assert_tied(model: nn.Module) -> None:
+def assert_tied(model: LanguageModel) -> None:
     """Check that the head of a model whose configuration says `tied` is its embedding, and not a copy.
 
     Args:
@@ -62,8 +65,9 @@ def assert_tied(model: nn.Module) -> None:
     Raises:
         AssertionError: With the number of parameters too many.
     """
+    config: Any = model.config
     head, tokens = model.head.weight, model.embedding.tokens.weight
-    if model.config.tied and head is not tokens:
+    if config.tied and head is not tokens:
         same = "equal so far" if torch.equal(head, tokens) else "different already"
         raise AssertionError(
             f"the head and the embedding are two matrices, {same}: {head.numel():,} parameters more than the "
