@@ -1,5 +1,7 @@
 """A GPT on the plays: half an hour on one core, taken up where it was if interrupted.
 
+On two processes, which share each batch: torchrun --nproc-per-node 2 recipes/gpt.py
+
 The products of matrices run in bfloat16, half as fast again on a processor that has it. Where it has not they are
 slower, and BFLOAT16 = False is quicker.
 """
@@ -18,6 +20,7 @@ from transformer_lib.models.gpt import GPTConfig, gpt
 from transformer_lib.optimizers import muon_and_adamw
 from transformer_lib.schedules import trapezoid
 from transformer_lib.training import TrainConfig, autocast, evaluate, next_token_loss, random_windows, train
+from transformer_lib.training.distributed import Ranks, parallelize, process_group
 
 SEED = 0
 CONTEXT_LENGTH = 128
@@ -52,7 +55,8 @@ def main(
     tokenizer, tokens = load_plays()
     config = GPTConfig(vocab_size=tokenizer.vocab_size, context_length=CONTEXT_LENGTH, **SIZES)
     generator = torch.Generator().manual_seed(SEED)
-    model = build(config, generator)
+    model = parallelize(build(config, generator))
+    ranks = Ranks(model)
     seconds = checkpoint.with_suffix(".seconds")  # CPU time of the runs before this one, if there were any
     started, before = time.process_time(), float(seconds.read_text()) if seconds.exists() else 0.0
 
@@ -61,8 +65,9 @@ def main(
         return evaluate(model, text, length=CONTEXT_LENGTH, overlap=OVERLAP, batch_size=32)
 
     def validate(model: nn.Module) -> float:
-        seconds.parent.mkdir(exist_ok=True)
-        seconds.write_text(str(before + time.process_time() - started))
+        if ranks.rank == 0:
+            seconds.parent.mkdir(exist_ok=True)
+            seconds.write_text(str(before + time.process_time() - started))
         return nats("validation", QUICK)
 
     with precision():
@@ -80,6 +85,10 @@ def main(
         )
     model.half().float()  # what is scored is what is stored
     scores = {split: nats(split) for split in ("validation", "test")}
+    if ranks.rank > 0:
+        return
+    if ranks.parallel:
+        command = command.replace("python", f"torchrun --nproc-per-node {ranks.n}", 1)
     write_rung(
         name,
         model.half(),
@@ -95,4 +104,5 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    with process_group():
+        main()
