@@ -5,7 +5,7 @@ For samples y of the policy itself, the gradient of the expected reward is
     grad E[r(y)] = E[(r(y) - b) grad ln pi(y)]        REINFORCE (Williams 1992); b, the baseline, must not depend on y
 
 With K samples of each prompt, b can be the mean reward of the other K - 1: RLOO (Kool et al. 2019; Ahmadian et al.
-2024, arXiv:2402.14740, section 2.2). GRPO (Shao et al. 2024, arXiv:2402.03300, section 4.1) takes the mean of all K,
+2024, arXiv:2402.14740). GRPO (Shao et al. 2024, arXiv:2402.03300, section 4.1) takes the mean of all K,
 divides by their standard deviation, and lets several steps learn from one batch of samples, in the clipped objective of
 PPO (Schulman et al. 2017, arXiv:1707.06347, equation 7), with a penalty for leaving a reference policy.
 """
