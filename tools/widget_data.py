@@ -301,6 +301,26 @@ def reward() -> dict:
     return {"prompt": "Come, my good lord", "answers": answers, "p": [round(float(q), 2) for q in p]}
 
 
+def rates() -> dict:
+    """What models of each width came to at each learning rate; at the width of muP's base the two ways are one."""
+    results = json.loads((ROOT / "trained" / "mup" / "results.json").read_text(encoding="utf-8"))
+    found: dict[tuple[str, int], dict[float, list[float | None]]] = {}
+    for run in sorted(results["runs"], key=lambda run: run["seed"]):
+        shared = ["muP"] if run["way"] == "standard" and run["width"] == results["bases"]["muP"] else []
+        for way in [run["way"], *shared]:
+            found.setdefault((way, run["width"]), {}).setdefault(run["rate"], []).append(run["validation"])
+
+    def curves(way: str) -> list[dict]:
+        return [
+            {"width": width, "points": [{"rate": rate, "values": found[way, width][rate]} for rate in sorted(points)]}
+            for (of, width), points in sorted(found.items())
+            if of == way
+        ]
+
+    ways = [{"name": way, "curves": curves(way)} for way in ("standard", "muP")]
+    return {"steps": results["steps"], "unit": "bits per character", "ways": ways}
+
+
 def front() -> dict:
     """The two models of the front page: the bigram table itself, and what is said of it and of the small GPT."""
     train = shakespeare.load().train
@@ -373,6 +393,7 @@ WIDGETS = {
     "gpt": gpt,
     "blanks": blanks,
     "cache": cache,
+    "rates": rates,
     "reward": reward,
     "calculator": calculator,
 }
