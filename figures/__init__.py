@@ -32,6 +32,8 @@ rope_plane(query, key, [(5, 2), (9, 6)], theta): a query and a key turned by the
 softmax_bars({"4 components": weights, "512 components": weights}): the weights of the same number of keys, as bars.
 text_to_vectors(pieces, ids, vectors, V): text, pieces, ids, rows of the embedding table, x.
 three_ways_of_judging(): a reward model, pairs alone, a program: what is done once, and what again and again.
+three_ways_to_read(8): how the last position learns of the first, by recurrence, convolution, and attention.
+timeline([(1913, "Markov", "a chain of letters"), ...]): events, each tied to its year on an even axis.
 token_rows({"GPT-2": ["st", "raw", "berry"]}, {"GPT-2": [301, 1831, 8396]}): texts cut into tokens, with or without ids.
 transformer_2017(n_layers): the whole model with residual connections and norms.
 two_typefaces(text, seen): a text in two typefaces, by one boolean for each character.
@@ -45,6 +47,7 @@ from figures.clinic import my_loss_is
 from figures.counting import back_off, markov_chain
 from figures.drawing import Drawing
 from figures.heads import drawers, head_reshape, multi_head
+from figures.history import three_ways_to_read, timeline
 from figures.learning import gradient_step, window_mlp
 from figures.masks import mask_panels, next_token_triangle
 from figures.models import encoder_decoder_bert_gpt, gpt_beside_llama, gpt_model, pre_and_post_norm, transformer_2017
@@ -80,12 +83,14 @@ __all__ = [
     "pipeline_bubble",
     "pre_and_post_norm",
     "probability_bars",
-    "roofline",
     "ring_all_reduce",
+    "roofline",
     "rope_plane",
     "softmax_bars",
     "text_to_vectors",
     "three_ways_of_judging",
+    "three_ways_to_read",
+    "timeline",
     "token_rows",
     "transformer_2017",
     "two_typefaces",

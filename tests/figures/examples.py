@@ -35,6 +35,8 @@ from figures import (
     softmax_bars,
     text_to_vectors,
     three_ways_of_judging,
+    three_ways_to_read,
+    timeline,
     token_rows,
     transformer_2017,
     two_typefaces,
@@ -249,6 +251,11 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
         )
     ),
     "text_to_vectors": lookup,
+    "three_ways_to_read": lambda: alone(three_ways_to_read(8)),
+    "three_ways_to_read, narrow": lambda: alone(three_ways_to_read(5, kernel=2)),
+    "timeline": lambda: alone(
+        timeline([(1913, "Markov", "chains of letters"), (2003, "Bengio", "a network"), (2017, "Vaswani", "attention")])
+    ),
     "token_rows": lambda: alone(token_rows({"bytes": list("a verse of many letters, which needs two lines")})),
     "token_rows, ids": lambda: alone(
         token_rows({"one": ["st", "raw"], "another": [" straw", "\n"]}, {"one": [301, 1831], "another": [41236, 5]})
