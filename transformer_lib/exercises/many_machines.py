@@ -31,9 +31,12 @@ bytes_sent = Question(
         33.6: "That is what all ranks send together. The question asks for one.",
         8.4: "You took four bytes for a number. These gradients have 16 bits.",
         16.8: "You let each rank send all of its gradients to every other. A ring sends parts, to one neighbor.",
-        0.6: "You sent 16 bits as a quarter of a byte for each step: how many bytes has a number of 16 bits?",
+        0.6: "You counted one step in each half of the ring. How many steps does a part need to come all the way "
+        "around?",
         0.3: "That is one part. How many steps are there in the ring?",
-        4.9: "You counted 7 parts and divided by 8 only once: a part is an eighth of the gradients, in both rounds.",
+        19.2: "That is one copy of the gradients for each rank. A ring sends parts, and how large they are depends on "
+        "the number of ranks.",
+        4.2e9: "Those are bytes, and the question asks for gigabytes.",
     },
     rtol=5e-3,
 )
@@ -49,6 +52,8 @@ smallest_cluster = Question(
         3: "Either the weights, which each GPU holds in full, or the room for activations is missing in your account.",
         2: "You divided all 16 bytes per parameter, and left no room for activations. Each GPU holds all weights, and "
         "gives 30 GB away.",
+        4.67: "The division is right. A GPU is whole, and with fewer than this number it does not fit.",
+        4.7: "The division is right. A GPU is whole, and with fewer than this number it does not fit.",
         14 / 3: "The division is right. A GPU is whole, and with fewer than this number it does not fit.",
         1: "One GPU would hold 160 GB of states alone.",
         8: "Check the parts that are divided: two bytes of gradients and twelve of the optimizer for each parameter.",
@@ -67,6 +72,8 @@ enough_micro_batches = Question(
         27: "With so many it is a little more than a fifth. Round the other way.",
         40: "You compared 8 waiting slots with the working time. How many are waited, and what is the whole?",
         2: "You swapped waiting and working: with so few micro-batches most of the time is waiting.",
+        1.75: "You swapped waiting and working, and a micro-batch is whole.",
+        29: "One fewer is enough: exactly a fifth is allowed.",
         56: "You counted the waiting twice. Forward and backward wait, and they work twice, too.",
         63: "You asked for a tenth. A fifth is enough.",
     },
@@ -87,6 +94,8 @@ days = Question(
         15.215 * 24: "Those are hours, and the question asks for days.",
         15.215 * 86_400: "Those are seconds, and the question asks for days.",
         15.215 * 24 * 512: "Those are GPU-hours, which is what the bill is made of. How long does it take?",
+        15: "Give it to a tenth of a day.",
+        15.215 / 0.4: "You divided by the utilization twice.",
         15.215 / 6: "You counted one operation for each parameter and token.",
     },
     rtol=5e-3,
@@ -169,6 +178,22 @@ def given_away(parts, step):
 
 
 @ring_step.mistake
+def into_the_next_part(parts, step):
+    """What arrives is added to a part with another number. Part i of the neighbor belongs to part i here: they are
+    shares of the same sum."""
+    n, after = len(parts), parts.copy()
+    for rank in range(n):
+        after[rank, (rank - step) % n] += parts[rank - 1, (rank - step - 1) % n]
+    return after
+
+
+@ring_step.mistake
+def columns_for_ranks(parts, step):
+    """You took columns for ranks. A row of `parts` is what one rank holds, and a column is one part on all ranks."""
+    return ring_step(parts.T, step).T
+
+
+@ring_step.mistake
 def everything_at_once(parts, step):
     """You add all that the neighbor has. A step of the ring sends one part."""
     return parts + np.roll(parts, 1, axis=0)
@@ -223,6 +248,20 @@ def a_share_of_the_sum(x, A, B, n):
     """You divided the finished output by the number of ranks. Each rank's part comes from its own columns of A and its
     own rows of B."""
     return [np.maximum(x @ A, 0) @ B / n] * n
+
+
+@partial_outputs.mistake
+def columns_of_b(x, A, B, n):
+    """You cut B by columns, so that each rank has some finished outputs. For that every rank needs all hidden features,
+    and a rank has its own only."""
+    return [np.maximum(x @ A, 0) @ part for part in np.array_split(B, n, axis=1)]
+
+
+@partial_outputs.mistake
+def a_share_of_the_batch(x, A, B, n):
+    """You cut the rows of x. That is data parallelism, in which each rank holds all of A and B; here the matrices are
+    cut, and every rank reads all of x."""
+    return [np.maximum(part @ A, 0) @ B for part in np.array_split(x, n)]
 
 
 @partial_outputs.mistake
@@ -284,6 +323,22 @@ def lengths_averaged(shards, max_norm):
     what adds up is their squares."""
     norm = np.mean([float(np.sqrt((shard**2).sum())) for shard in shards])
     return [shard * min(1.0, max_norm / norm) for shard in shards]
+
+
+@clipped.mistake
+def divided_by_the_ranks(shards, max_norm):
+    """You divided the length by the number of ranks. The shards are pieces of one gradient and not copies of it, so
+    nothing is averaged."""
+    norm = np.sqrt(sum(float((shard**2).sum()) for shard in shards)) / len(shards)
+    return [shard * min(1.0, max_norm / norm) for shard in shards]
+
+
+@clipped.mistake
+def not_divided(shards, max_norm):
+    """You multiply a long gradient by the limit. That gives a length of norm times limit: what factor brings it to the
+    limit?"""
+    norm = np.sqrt(sum(float((shard**2).sum()) for shard in shards))
+    return [shard * max_norm if norm > max_norm else shard for shard in shards]
 
 
 @clipped.mistake
