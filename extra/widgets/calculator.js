@@ -228,9 +228,9 @@
         if (at.pipeline > 1) rows.push(["bubble, not interleaved", `${(100 * bubble(at.pipeline, at.micro_batches)).toFixed(0)}%`]);
       }
       const fits = total <= at.memory;
-      said.textContent = `${count(at.parameters)} parameters on ${n.toLocaleString("en")} devices: ${duration(seconds)}, `
-        + `$${count(hours * at.dollars_per_hour)}. A device needs ${bytes(total)} of its ${bytes(at.memory)}`
-        + (fits ? "." : ": it does not fit.");
+      said.textContent = `${count(at.parameters)} parameters on ${n.toLocaleString("en")} ${n === 1 ? "device" : "devices"}: `
+        + `${duration(seconds)}, $${count(hours * at.dollars_per_hour)}. Each needs ${bytes(total)} and has `
+        + `${bytes(at.memory)}` + (fits ? "." : ": it does not fit.");
       said.classList.toggle("calculator-too-much", !fits);
       results.replaceChildren(element("tbody", {}, ...rows.map(([name, value]) => value === ""
         ? element("tr", {}, element("th", { scope: "rowgroup", colspan: 2, class: "calculator-part" }, name))
