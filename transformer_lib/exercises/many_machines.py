@@ -73,7 +73,7 @@ enough_micro_batches = Question(
         40: "You compared 8 waiting slots with the working time. How many are waited, and what is the whole?",
         2: "You swapped waiting and working: with so few micro-batches most of the time is waiting.",
         1.75: "You swapped waiting and working, and a micro-batch is whole.",
-        29: "One fewer is enough: exactly a fifth is allowed.",
+        29: "Exactly a fifth is allowed. Is this the smallest number that keeps to it?",
         56: "You counted the waiting twice. Forward and backward wait, and they work twice, too.",
         63: "You asked for a tenth. A fifth is enough.",
     },
