@@ -26,10 +26,11 @@ def write_rung(
     tokenizer: CharacterTokenizer,
     history: History,
     nats: dict[str, float],
+    bits: int | None = None,
     **facts: object,
 ) -> None:
-    """Write the model, its tokenizer, its log and its card; `nats` are per character, by split."""
-    save(model, TRAINED / name)
+    """Write the model (in `bits`, as `save` does), its tokenizer, log and card; `nats` are per character, by split."""
+    save(model, TRAINED / name, bits=bits)
     tokenizer.save(TRAINED / name / "tokenizer.json")
     (TRAINED / name / "log.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     write_card(
