@@ -2,8 +2,8 @@
 
 The plays are short, so the model reads them about ten times over: dropout and weight decay hold back what it would
 otherwise learn by heart. A token is 2.35 characters on average, which stretches both the context and the hour. Products
-of matrices run in bfloat16, and the training step is compiled: where a processor lacks the one or the other, set them to
-False and let it run longer. The run is taken up where it was if interrupted.
+of matrices run in bfloat16, and the training step is compiled: where a processor lacks the one or the other, set it to
+False and let the run take longer. The run is taken up where it was if interrupted.
 """
 
 import contextlib
