@@ -130,6 +130,7 @@ def local_bytes(tensors: list[Tensor]) -> int:
 
 def memory(stage: str, tokens: Tensor, vocab_size: int) -> dict:
     """What a rank holds of a model with AdamW: its shares, and all that the allocator has given out, as it counts."""
+    gc.collect()  # the model of the stage before: what is given back is counted too
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profiler:
         model, optimizer, states = staged(stage, vocab_size)
@@ -152,6 +153,7 @@ def memory(stage: str, tokens: Tensor, vocab_size: int) -> dict:
         "gradients": local_bytes([parameter.grad for parameter in parameters if parameter.grad is not None]),
         "optimizer": local_bytes([x for state in states.values() for x in state.values() if isinstance(x, Tensor)]),
     }
+    assert before >= own["parameters"] + own["optimizer"], "some of what was given back was not counted as given out"
     return {"stage": STAGES[stage], **own, "allocated": {"before_a_step": before, "at_its_peak": peak}}
 
 
