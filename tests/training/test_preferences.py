@@ -145,7 +145,7 @@ def test_a_policy_that_is_the_reference_costs_ln_2():
         (lambda x: grpo_loss(x, x, x[:, 0], clip=0.0), "clip=0.0 must be positive"),
         (lambda x: grpo_loss(x, x, x[:, 0], beta=0.1), "beta=0.1 needs a reference"),
         (lambda x: leave_one_out_advantages(x[:, :1]), "at least two samples"),
-        (lambda x: group_advantages(x[0]), "must be \\(prompts, samples of each\\)"),
+        (lambda x: group_advantages(x[:, :1]), "must be \\(prompts, samples of each\\)"),
         (lambda x: pass_at_k(x[0], 0), "k=0 must be at least 1"),
         (lambda x: continuation_log_probs(nn.Identity(), x.long(), 0), "start=0 must be in 1..2"),
         (lambda x: continuation_log_probs(nn.Identity(), x.long(), 3), "start=3 must be in 1..2"),
