@@ -9,12 +9,14 @@ weight so that features and logits move alike at every width. Beside a base of f
     embeddings, biases, norms           as in the base                     lr
     hidden matrices                     divided by sqrt(r)                 lr / r
     the head                            divided by r                       lr / r
-    scores q k / d_head, not its root   w_q by sqrt(r of d_head)           and its rate too
+    w_q, besides                        divided by sqrt(r of d_head)       divided by the same
 
-Source: Yang et al. 2022, arXiv:2203.03466, the tables of muP for Adam (3, and 8 in the form with multipliers) and the
-attention of definition 4.1. A factor c in front of a weight is nothing of its own to Adam, whose step does not depend
-on the size of a gradient: it is the same as a weight that begins c times as large and learns at c times the rate. So
-the factors of the logits and of the scores are put into the head and into w_q, and the model itself stays as it is.
+The last line makes scores q k / d_head, in place of its root. A factor c in front of a weight is nothing of its own to
+Adam, whose step does not depend on the size of a gradient: it is the same as a weight that begins c times as large and
+learns at c times the rate. So the factors of the logits and of the scores are put into the head and into w_q, and the
+model itself stays as it is.
+
+Source: Yang et al. 2022, arXiv:2203.03466, appendix B; its table 8 has a factor before the logits.
 """
 
 import math
