@@ -17,6 +17,7 @@ short_counts = Question(
         0.4: "You divided the right weight by the one it has.",
         1.6: "You took the long micro-batch, and divided the right weight by the one it has.",
         1 / 6: "That is the weight it has. Divide it by the weight it should have.",
+        2.0: "There are two micro-batches, but a token's weight also depends on how many tokens share its mean.",
         1 / 15: "That is the weight it should have. How large is the one it has?",
         7.5: "That is the mean number of tokens. How much does one token of the short micro-batch weigh?",
         0.5: "That is the weight of the whole micro-batch. A single token of it is asked for.",
@@ -92,10 +93,11 @@ def over_positions(gradient):
 
 
 def shares(generator):
-    """Two ranks; one; more samples than a multiple of the ranks; an epoch later."""
+    """Two ranks; one; more samples than a multiple of the ranks, once on a rank that reads one more; an epoch later."""
     yield 4, 0, 2, 0
     yield 4, 1, 2, 0
     yield 5, 0, 1, 3
+    yield 7, 0, 3, 5
     yield 8, 2, 4, 1
     yield 10, 1, 3, 7
     yield 12, 3, 4, int(generator.integers(2, 100))
@@ -104,6 +106,12 @@ def shares(generator):
 def shuffled(n, seed):
     """The numbers 0 … n − 1 in an order that follows from the seed."""
     return np.random.default_rng(seed).permutation(n)
+
+
+def shuffled_share(n, rank, world, seed):
+    """Every `world`-th sample, in an order that follows from the seed."""
+    share = np.arange(n)[rank::world]
+    return share[shuffled(len(share), seed)].tolist()
 
 
 @exercise(
@@ -147,8 +155,27 @@ def not_shuffled(n, rank, world, seed):
 def dealt_and_shuffled(n, rank, world, seed):
     """You cut the data into shares first and shuffle within each. The shares fit together, but a rank meets the same
     samples in every epoch. Shuffle first, all ranks alike."""
-    share = np.arange(n)[rank::world]
-    return share[shuffled(len(share), seed)].tolist()
+    return shuffled_share(n, rank, world, seed)
+
+
+@patient_a.mistake
+def dealt_and_shuffled_apart(n, rank, world, seed):
+    """You cut the data into shares first and shuffle each by a seed of its own. The shares fit together, but a rank
+    meets the same samples in every epoch. Shuffle first, all ranks alike."""
+    return shuffled_share(n, rank, world, seed + rank)
+
+
+@patient_a.mistake
+def without_the_rest(n, rank, world, seed):
+    """Your ranks read equally many samples, and what does not divide evenly is never read."""
+    return shuffled(n, seed)[rank : n // world * world : world].tolist()
+
+
+@patient_a.mistake
+def in_even_pieces(n, rank, world, seed):
+    """You cut the common order into pieces, which is right too, but the loop deals the samples in turn, one to each
+    rank: keep `[rank::world]`."""
+    return np.array_split(shuffled(n, seed), world)[rank].tolist()
 
 
 @patient_a.mistake
@@ -227,6 +254,12 @@ def one_further(rows, end):
     return labels
 
 
+@patient_b.mistake
+def cut_off(rows, end):
+    """You leave the padding out, so that rows of a batch have different lengths. Put -100 there."""
+    return [[label for label in labels if label != IGNORED] for labels in patient_b(rows, end)]
+
+
 def masks(generator):
     """A row without padding; padded at the left; both; one token alone."""
     yield (np.array([[1, 1, 1]], dtype=bool),)
@@ -264,6 +297,19 @@ def from_one(mask):
 def below_zero(mask):
     """Real tokens stand where they should. Padding stands at -1, for which there is no vector: put it at 0."""
     return mask.cumsum(axis=1) - 1
+
+
+@patient_c.mistake
+def further_below_zero(mask):
+    """Real tokens stand where they should. Padding stands below 0, where there is no vector: put it at 0."""
+    return np.arange(mask.shape[1]) - (~mask).sum(axis=1, keepdims=True)
+
+
+@patient_c.mistake
+def padding_at_one(mask):
+    """Real tokens stand where they should. Padding stands at 1, which is harmless, since nothing attends to it; put it
+    at 0, as the question says."""
+    return np.where(mask, mask.cumsum(axis=1) - 1, 1)
 
 
 @patient_c.mistake
