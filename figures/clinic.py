@@ -5,7 +5,7 @@ from figures.drawing import Canvas, Drawing
 # "My loss is …": what to ask next, and the test that answers.
 SYMPTOMS: dict[str, list[tuple[str, str]]] = {
     "good, but its|text is not": [
-        ("Another text without a cache?", "assert_cache_exact"),
+        ("Different without a cache?", "assert_cache_exact"),
         ("Does it skip tokens?", "assert_targets"),
         ("Good at first, then nonsense?", "assert_matches(weights, …)"),
         ("Does it never end?", "last target == stop token"),
@@ -22,10 +22,10 @@ SYMPTOMS: dict[str, list[tuple[str, str]]] = {
         ("Do some weights stand still?", "assert_all_move"),
         ("Are all steps too short?", "singular values of a step"),
     ],
-    "another one|each time": [
-        ("For the same text, twice?", "assert_repeatable"),
-        ("For other micro-batches?", "assert_targets"),
-        ("For other texts beside it?", "assert_rows_independent"),
+    "different|each time": [
+        ("On the same text, twice?", "assert_repeatable"),
+        ("With other micro-batches?", "assert_targets"),
+        ("With other texts beside it?", "assert_rows_independent"),
     ],
     "higher after|a restart": [
         ("At once, and more parameters?", "assert_tied"),

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transformer_lib.optimizers import Muon
+from transformer_lib.training.preferences import continuation_log_probs
 
 
 @contextmanager
@@ -63,12 +64,6 @@ def resume_without_state(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:
     return torch.optim.AdamW(group["params"], group["lr"], group["betas"], weight_decay=group["weight_decay"])
 
 
-def log_probability(model: nn.Module, texts: Tensor, start: int) -> Tensor:
-    """The log-probability of each text from position `start` on, (B,)."""
-    logits = model(texts[:, :-1]).log_softmax(dim=-1)
-    return logits.gather(-1, texts[:, 1:, None]).squeeze(-1)[:, start - 1 :].sum(dim=-1)
-
-
 def preference_loss(
     policy: nn.Module, pairs: tuple[Tensor, Tensor], reference: nn.Module, *, start: int, beta: float = 0.1
 ) -> Tensor:
@@ -81,11 +76,11 @@ def preference_loss(
         policy: What is trained.
         pairs: Chosen and rejected texts, both (B, T).
         reference: What the policy was at the start.
-        start: Where the answer begins; what stands before it is the prompt.
+        start: Where the answer begins, 1 or more; what stands before it is the prompt.
         beta: How strongly the policy is held to the reference.
     """
-    margins = [log_probability(policy, texts, start) for texts in pairs]
+    chosen, rejected = (continuation_log_probs(policy, texts, start).sum(dim=-1) for texts in pairs)
     with torch.no_grad():
-        held = [log_probability(reference, texts, start) for texts in pairs]
-    chosen, rejected = (ours - theirs for ours, theirs in zip(margins, held, strict=True))
-    return -F.logsigmoid(beta * (chosen - rejected)).mean()
+        held = [continuation_log_probs(reference, texts, start).sum(dim=-1) for texts in pairs]
+    # `dpo_loss` refuses a beta of 0, which is one of the set-ups that are compared.
+    return -F.logsigmoid(beta * ((chosen - held[0]) - (rejected - held[1]))).mean()

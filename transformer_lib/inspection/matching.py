@@ -134,7 +134,7 @@ def _permuted(ours: Tensor, reference: Tensor, same: Same) -> str | None:
                 if same(turned, reference):
                     return (
                         f"axis {axis} is in the other rotary layout, heads of {d_head}: halves where the reference has "
-                        "neighbours, or the other way round"
+                        "neighbors, or the other way round"
                     )
     return None
 
