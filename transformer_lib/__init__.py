@@ -14,7 +14,9 @@
     sampling, generation, serving  the next token, whole texts, and many texts at once
     pretrained                     smollm2, minilm, whisper_tiny_en; models of transformers, in and out
     runtime, quantization          fewer calls a token; weights in fewer bits
-    inspection, plotting           what attention looks at, what depends on what, and pictures of it
+    scaling_laws                   loss against size and text, fitted, and a forecast with its interval
+    planning, published_runs       memory, bytes and hours of a run on many devices, and what papers say of theirs
+    inspection, bugs, plotting     what attention looks at, what must hold, faults that break it, and pictures
 
 Import what you need from its module: `from transformer_lib.models.gpt import GPTConfig, gpt`. Nothing is imported here,
 so that what needs no PyTorch loads without it.

@@ -104,6 +104,12 @@ def training_flops(parameters: float, tokens: float, *, attention: float = 0, pa
 def training_seconds(flops: float, devices: int, peak: float, utilization: float) -> float:
     """How long `devices` of `peak` operations per second take, if they reach this share of it.
 
+    Args:
+        flops: Operations of the whole run.
+        devices: How many compute.
+        peak: Operations per second of one, at its best.
+        utilization: The share of the peak that is reached.
+
     Raises:
         ValueError: If the utilization is not above 0 and at most 1, or another number is not above 0.
     """
@@ -114,7 +120,13 @@ def training_seconds(flops: float, devices: int, peak: float, utilization: float
 
 
 def state_bytes(parameters: float, shards: int = 1, stage: int = 0) -> dict[str, float]:
-    """Bytes of weights, gradients and optimizer on one of `shards` data-parallel ranks, by the stage of sharding."""
+    """Bytes of weights, gradients and optimizer on one of `shards` data-parallel ranks, by the stage of sharding.
+
+    Args:
+        parameters: Of the model.
+        shards: Ranks that share the states.
+        stage: 0 shares nothing; 1 the optimizer, 2 the gradients as well, 3 the weights as well.
+    """
     _positive(parameters=parameters, shards=shards)
     each = {"weights": (WEIGHT, 3), "gradients": (GRADIENT, 2), "optimizer": (OPTIMIZER, 1)}
     return {name: size * parameters / (shards if stage >= first else 1) for name, (size, first) in each.items()}
@@ -125,6 +137,10 @@ def activation_bytes(shape: Shape, layout: Layout) -> float:
 
     Tensor parallelism is taken with the sequence cut as well, so that all of a layer is divided; a pipeline's first
     stage keeps min(p, m) micro-batches of its layers (Korthikanti et al. 2022, sections 4.2.2 and 4.2.3).
+
+    Args:
+        shape: The sizes of the model and the batch.
+        layout: How the work is cut.
     """
     stream = shape.context_length * layout.sequences * shape.d_model
     scores = 5 * shape.n_heads * shape.context_length / shape.d_model
@@ -135,7 +151,12 @@ def activation_bytes(shape: Shape, layout: Layout) -> float:
 
 
 def all_reduce_bytes(size: float, ranks: int) -> float:
-    """Bytes that each rank sends in a ring all-reduce of `size` bytes; reduce-scatter and all-gather send half."""
+    """Bytes that each rank sends in a ring all-reduce of `size` bytes; reduce-scatter and all-gather send half.
+
+    Args:
+        size: Bytes of the tensor.
+        ranks: n.
+    """
     _positive(ranks=ranks)
     return 2 * (ranks - 1) / ranks * size
 
@@ -146,6 +167,11 @@ def sent_bytes(shape: Shape, layout: Layout, parameters: float | None = None) ->
     Data: an all-reduce of the gradients, at stages 1 and 2 the same bytes as reduce-scatter and all-gather; at stage 3
     the weights are gathered twice for each micro-batch. Tensor: two all-reduces of the stream forward and two backward,
     per layer. Pipeline: the stream to the next stage, and its gradient back.
+
+    Args:
+        shape: The sizes of the model and the batch.
+        layout: How the work is cut.
+        parameters: Of the model; None counts them from the shape.
     """
     mine = WEIGHT * (shape.parameters if parameters is None else parameters) / (layout.tensor * layout.pipeline)
     half = all_reduce_bytes(mine, layout.data) / 2
@@ -159,6 +185,11 @@ def sent_bytes(shape: Shape, layout: Layout, parameters: float | None = None) ->
 
 
 def bubble(stages: int, micro_batches: int) -> float:
-    """The share of its time that a stage of a pipeline waits: (p - 1) / (m + p - 1)."""
+    """The share of its time that a stage of a pipeline waits: (p - 1) / (m + p - 1).
+
+    Args:
+        stages: p.
+        micro_batches: m.
+    """
     _positive(stages=stages, micro_batches=micro_batches)
     return (stages - 1) / (micro_batches + stages - 1)

@@ -199,7 +199,14 @@ def discounts_by_count(counts: Int[np.ndarray, " ngrams"]) -> Float[np.ndarray, 
 
 
 def modified_discounts(n1: int, n2: int, n3: int, n4: int) -> tuple[float, float, float, float]:
-    """The same, from how many n-grams were counted once, twice, three and four times."""
+    """The same, from how many n-grams were counted once, twice, three and four times.
+
+    Args:
+        n1: N-grams counted once.
+        n2: Twice.
+        n3: Three times.
+        n4: Four times.
+    """
     if n1 * n2 * n3 * n4 > 0:
         y = n1 / (n1 + 2 * n2)
         discounts = (0.0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)

@@ -58,6 +58,10 @@ def dropout_in_evaluation(model: nn.Module, p: float) -> Iterator[None]:
     """Attention hands its dropout to a function, which does not know whether the model is being evaluated.
 
     Source: https://github.com/karpathy/nanoGPT/pull/240.
+
+    Args:
+        model: Changed until the context ends.
+        p: The probability of dropping an attention weight.
     """
 
     def attend(query: Tensor, key: Tensor, value: Tensor, mask: Any = None, *, dropout: float = 0.0) -> Tensor:
@@ -101,7 +105,12 @@ def load_by_assignment(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def load_by_copy(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """The correct way, for comparison: write into the tensors that the model has, so that shared ones stay shared."""
+    """The correct way, for comparison: write into the tensors that the model has, so that shared ones stay shared.
+
+    Args:
+        model: Written into.
+        tensors: By name.
+    """
     with torch.no_grad():
         for name, parameter in model.named_parameters():  # each once, whatever the number of its names
             parameter.copy_(tensors[name])

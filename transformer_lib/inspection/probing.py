@@ -26,7 +26,14 @@ def in_evaluation(model: Forward) -> Iterator[None]:
 
 
 def draw_tokens(model: object, length: int, seed: int, *, rows: int = 1) -> Int[Tensor, "B T"]:
-    """Random tokens of a LanguageModel's vocabulary, as many as fit, where the model is."""
+    """Random tokens of a LanguageModel's vocabulary, as many as fit, where the model is.
+
+    Args:
+        model: A LanguageModel.
+        length: The most tokens in a row.
+        seed: Of the draw.
+        rows: B.
+    """
     if not isinstance(model, LanguageModel):
         raise TypeError(f"model is a {type(model).__name__}: give inputs as well, only a LanguageModel's can be drawn")
     if model.context_length is not None:

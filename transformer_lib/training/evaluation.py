@@ -46,6 +46,13 @@ def score_in_order(
     """Yield the parts of what token_nll returns, one for each batch of windows, from the first token to the last.
 
     The model is asked for a batch when its scores are wanted, so it may change between two of them.
+
+    Args:
+        model: As in token_nll, like all that follow.
+        tokens: The text.
+        length: Tokens read at once.
+        overlap: Tokens at the start of a window that are context only.
+        batch_size: Windows scored at once.
     """
     if not len(tokens):
         raise ValueError("tokens are empty: there must be at least one to score")
