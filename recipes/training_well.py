@@ -1,12 +1,14 @@
 """One change to a training run at a time, at equal CPU-seconds, five seeds: forty minutes on one core.
 
-A GPT of 63,168 parameters reads the plays for about ten seconds. Every other run differs from it in one setting. A run
-whose step is dearer or cheaper gets fewer or more of them: the price of a step is measured beside the base's, in turns,
-before anything is compared, so that a busy machine slows both, and the number of steps is written down. From there on a
-run depends on no clock. Runs of one seed share their first weights and, where the batch is the same, their windows.
+A GPT of 63,168 parameters reads the plays for about ten seconds, its hidden matrices trained by Muon and all the rest
+by AdamW: the base. Every other run differs from it in one setting, or, where AdamW's own settings are asked about, from
+a run with AdamW alone. A run whose step is dearer gets fewer of them: the price of a step is measured beside that of
+the others, in turns, before anything is compared, so that a busy machine slows all, and the number of steps is written
+down. From there on a run depends on no clock. Runs of one seed share their first weights and, where the batch is the
+same, their windows.
 
-Rates are chosen on the validation plays with two seeds of their own; the comparison is on the test plays. A finished
-run is written down at once, and a second start goes on from there.
+Rates are chosen on the validation plays with seeds of their own; the comparison is on the test plays. A finished run is
+written down at once, and a second start goes on from there.
 """
 
 import contextlib
@@ -39,9 +41,10 @@ from transformer_lib.training import TrainConfig, evaluate, next_token_loss, ran
 COMMAND = "python recipes/training_well.py"
 LENGTH = 64
 SIZES = {"context_length": LENGTH, "d_model": 48, "n_layers": 2, "n_heads": 3, "d_ff": 192}
-STEPS, POINTS = 480, 6  # of the base, and on every curve
-SEEDS, CHOOSING_SEEDS = range(5), (100, 101)
+STEPS, POINTS = 480, 6  # of AdamW alone with the base's batch, and on every curve
+SEEDS, CHOOSING_SEEDS = range(5), (100, 101)  # batches choose with the first
 SCORED = {"validation": 15_000, "test": 40_000}  # characters, spread over the plays of the set
+WIDTHS = (48, 96, 192, 384)  # at which a step in bfloat16 is priced
 RATES = {"AdamW": (1e-3, 2e-3, 4e-3, 8e-3, 16e-3), "Muon": (1e-2, 2e-2, 4e-2, 8e-2)}
 BATCHES = (4, 8, 32, 64)
 NOISE_AT, NOISE_BATCHES = (1 / 6, 1 / 2, 1.0), 64  # shares of the run, and batches whose gradients are compared
@@ -49,7 +52,7 @@ NOISE_AT, NOISE_BATCHES = (1 / 6, 1 / 2, 1.0), 64  # shares of the run, and batc
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Everything that a run may change; as it stands, the base."""
+    """Everything that a run may change."""
 
     rate: float = 4e-3
     muon: float = 0.0  # Muon's rate for the hidden matrices; 0 leaves them to AdamW
@@ -63,42 +66,56 @@ class Setting:
     initial: str = "GPT-2"
     dropout: float = 0.0
     epochs: float = 0.0  # over a piece of the plays, cut to be read so often; 0 draws from all
+    scattered: bool = False  # whether the piece is made of short parts from everywhere
     order: str = "random"
     precision: str = "float32"
     compiled: bool = False
     length: float = 1.0  # of the run, beside the others
-    same_steps: bool = False  # as the base, whatever they cost
+    same_steps: bool = False  # as without dropout, whatever they cost
 
 
 def changes(rate: float, muon: float, of_batch: dict[int, float]) -> dict[tuple[str, str], Setting]:
-    """What is compared: (what changes, what to) -> the whole setting."""
-    base = Setting(rate=rate)
-    table: dict[str, dict[str, dict]] = {
-        "base": {"": {}},
+    """What is compared: (what changes, what to) -> the whole setting; `of_batch` multiplies a batch's rates."""
+    adamw, base = Setting(rate=rate), Setting(rate=rate, muon=muon)
+    of_adamw: dict[str, dict[str, dict]] = {
+        "AdamW": {"alone": {}},
         "AdamW's β₂": {"0.9": {"beta2": 0.9}, "0.99": {"beta2": 0.99}, "0.999": {"beta2": 0.999}},
-        "weight decay": {"0.1": {"decay": 0.1}, "1": {"decay": 1.0}},
-        "optimizer": {"Muon": {"muon": muon}},
+        "AdamW's decay": {"0.1": {"decay": 0.1}, "1": {"decay": 1.0}},
+        "AdamW without": {"warm-up": {"warmup": 0.0}, "clipping": {"max_norm": None}},
+    }
+    of_base: dict[str, dict[str, dict]] = {
+        "base": {"": {}},
         "warm-up": {"none": {"warmup": 0.0}, "25% of the run": {"warmup": 0.25}},
         "schedule": {
             "cosine": {"schedule": "cosine"},
             "constant": {"schedule": "constant"},
             "short cool-down": {"cooldown": 0.2},
         },
-        "batch": {str(batch): {"batch": batch, "rate": own} for batch, own in of_batch.items()},
+        "batch": {
+            str(batch): {"batch": batch, "rate": rate * factor, "muon": muon * factor}
+            for batch, factor in of_batch.items()
+        },
         "clipping": {"none": {"max_norm": None}, "at 0.25": {"max_norm": 0.25}},
-        "first weights": {"PyTorch's": {}, "PyTorch's, small tables": {}, "residuals not scaled": {}},
+        "first weights": {
+            name: {"initial": name} for name in ("PyTorch's", "PyTorch's, small tables", "residuals not scaled")
+        },
         "dropout": {"0.2": {"dropout": 0.2}, "0.2, same steps": {"dropout": 0.2, "same_steps": True}},
         "repeated data": {f"{n} epochs": {"epochs": float(n)} for n in (4, 16, 64)},
         "repeated data, dropout 0.2": {
             f"{n} epochs": {"epochs": float(n), "dropout": 0.2, "same_steps": True} for n in (16, 64)
         },
+        "repeated data, scattered": {f"{n} epochs": {"epochs": float(n), "scattered": True} for n in (4, 16)},
         "data order": {"front to back": {"order": "front to back"}, "16 readers": {"order": "16 readers"}},
         "precision": {"bfloat16": {"precision": "bfloat16"}},
         "torch.compile": {"not counted": {"compiled": True}},
         "fresh data": {f"1/{n}": {"length": 1 / n} for n in (2, 4, 8, 16)},
     }
-    table["first weights"] = {name: {"initial": name} for name in table["first weights"]}
-    return {(what, to): replace(base, **new) for what, tos in table.items() for to, new in tos.items()}
+    return {
+        (what, to): replace(start, **new)
+        for start, table in ((adamw, of_adamw), (base, of_base))
+        for what, tos in table.items()
+        for to, new in tos.items()
+    }
 
 
 def new_model(setting: Setting, vocab_size: int, seed: int) -> LanguageModel:
@@ -139,8 +156,12 @@ def batches_of(tokens: Tensor, setting: Setting, steps: int, seed: int) -> Itera
     generator = torch.Generator().manual_seed(1000 + seed)
     if setting.epochs:
         piece = round(steps * setting.batch * LENGTH / setting.epochs)
-        start = int(torch.randint(len(tokens) - piece, (), generator=generator))
-        tokens = tokens[start : start + piece]
+        if setting.scattered:
+            parts = tokens.split(500)[:-1]
+            tokens = torch.cat([parts[i] for i in torch.randperm(len(parts), generator=generator)[: piece // 500]])
+        else:
+            start = int(torch.randint(len(tokens) - piece, (), generator=generator))
+            tokens = tokens[start : start + piece]
     if setting.order == "random":
         return random_windows(tokens, LENGTH, setting.batch, generator)
     apart = LENGTH if setting.order == "front to back" else len(tokens) // setting.batch
@@ -232,6 +253,22 @@ class Laboratory:
             **({"compiling": round(compiling, 1)} if setting.compiled else {}),
         }
 
+    def price_by_width(self, rounds: int = 5, steps: int = 3) -> dict[int, dict[str, list[float]]]:
+        """Milliseconds of a step of AdamW alone in float32 and in bfloat16, in turns, for wider models."""
+        found: dict[int, dict[str, list[float]]] = {}
+        for width in WIDTHS:
+            sizes = SIZES | {"d_model": width, "d_ff": 4 * width}
+            model = gpt(GPTConfig(vocab_size=self.vocab_size, **sizes), torch.Generator().manual_seed(0))
+            optimizer, batches = optimizer_of(model, Setting()), batches_of(self.tokens["train"], Setting(), 1, 0)
+            found[width] = {"float32": [], "bfloat16": []}
+            for turn, (precision, times) in itertools.product(range(rounds + 1), found[width].items()):
+                before = cpu_seconds()
+                with attention_in(precision):
+                    train(model, batches, TrainConfig(steps=steps), optimizer=optimizer, precision=precision)
+                if turn:  # the first warms up
+                    times.append(round(1000 * (cpu_seconds() - before) / steps, 2))
+        return found
+
     def noise(self, model: nn.Module, share: float, seed: int) -> dict:
         """McCandlish et al. 2018, appendix A.1: squared lengths of small batches' gradients, and of their mean."""
         generator, batch = torch.Generator().manual_seed(5000 + seed), 16
@@ -296,7 +333,8 @@ def main(shorter: int = 1, file: Path = TRAINED / "training_well" / "results.jso
         os.replace(partial, file)
 
     def steps_of(setting: Setting) -> int:
-        own = results["prices"]["batch 16" if setting.same_steps else price_key(setting)]
+        priced = replace(setting, dropout=0.0) if setting.same_steps else setting
+        own = results["prices"][price_key(priced)]
         base = results["prices"]["batch 16"]
         dearer = statistics.median(mine / its for mine, its in zip(own, base, strict=True))
         return max(POINTS, round(results["steps"] / dearer * setting.length))
@@ -312,28 +350,31 @@ def main(shorter: int = 1, file: Path = TRAINED / "training_well" / "results.jso
         print(where, what, to, seed, run["steps"], run["seconds"][-1], run["validation"][-1], run["test"], flush=True)
         return run
 
-    def choose(what: str, settings: dict[float, Setting]) -> float:
+    def choose(what: str, settings: dict[float, Setting], seeds: tuple[int, ...] = CHOOSING_SEEDS) -> float:
         def mean(rate: float) -> float:
-            runs = [once("choosing", what, f"{rate:g}", settings[rate], seed) for seed in CHOOSING_SEEDS]
+            runs = [once("choosing", what, f"{rate:g}", settings[rate], seed) for seed in seeds]
             return sum(run["validation"][-1] for run in runs)
 
         results["chosen"][what] = min(settings, key=mean)
         return results["chosen"][what]
 
     if not results["prices"]:
-        kinds = changes(4e-3, 0.02, dict.fromkeys(BATCHES, 4e-3)).values()
-        results["prices"] = laboratory.prices({price_key(kind): kind for kind in kinds}, max(2, 12 // shorter))
+        kinds = changes(4e-3, 0.02, dict.fromkeys(BATCHES, 1.0)).values()
+        results["prices"] = laboratory.prices({price_key(kind): kind for kind in kinds}, max(2, 9 // shorter))
         save()
     rate = choose("AdamW", {rate: Setting(rate=rate) for rate in RATES["AdamW"]})
     muon = choose("Muon", {own: Setting(rate=rate, muon=own) for own in RATES["Muon"]})
     of_batch = {}
     for batch in BATCHES:
-        rates = (rate, rate * (batch / 16) ** 0.5)
-        of_batch[batch] = choose(f"batch {batch}", {own: Setting(rate=own, batch=batch) for own in rates})
+        factors = (1.0, (batch / 16) ** 0.5)
+        settings = {own: Setting(rate=rate * own, muon=muon * own, batch=batch) for own in factors}
+        of_batch[batch] = choose(f"batch {batch}", settings, CHOOSING_SEEDS[:1])
     compared = changes(rate, muon, of_batch)
-    results["base"] = asdict(compared["base", ""])
+    results["base"], results["of_batch"] = asdict(compared["base", ""]), of_batch
     for seed, ((what, to), setting) in itertools.product(SEEDS, compared.items()):
         once("runs", what, to, setting, seed)
+    if "by_width" not in results:
+        results["by_width"] = laboratory.price_by_width()
     save()
     write_card(
         file.parent.name,
