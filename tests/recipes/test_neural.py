@@ -80,7 +80,7 @@ def test_a_model_before_attention_is_scored_as_it_is_stored(name, settings, bits
     lstm = importlib.import_module("lstm")
     training = dataclasses.replace(lstm.TRAINING, steps=60, learning_rate=0.03, log_every=20, checkpoint_every=20)
     ways = {"windows": (24, 18), "carried": (60, 40)}
-    for setting, value in {**small, "TRAINING": training, "WAYS": ways}.items():
+    for setting, value in {**small, "TRAINING": training, "WAYS": ways, "TRAINED": tmp_path}.items():
         monkeypatch.setattr(lstm, setting, value)
     if name == "cnn":
         ways = {"one pass": (60, 40)}
