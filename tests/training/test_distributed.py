@@ -91,7 +91,8 @@ def test_a_rank_is_killed_and_the_restarted_job_ends_bit_for_bit_as_if_it_had_no
     part = random.Random(0).randrange(4, 2 * IN_ALL)  # of a step, two a step, after the first checkpoint
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
     command = [*torchrun, "--monitor-interval=0.1", distributed_run.__file__, str(tmp_path), str(part)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Signal 9 (SIGKILL)" in done.stderr or "exitcode: -9" in done.stderr
     whole = runs / "whole"
